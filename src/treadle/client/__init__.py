@@ -1,0 +1,1 @@
+"""The SDK: one small room per slice over one HTTP contract."""

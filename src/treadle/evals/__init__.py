@@ -1,0 +1,1 @@
+"""Evaluation: scorers judge outputs, experiments collect scores, statistics say what they show."""

@@ -1,0 +1,1 @@
+"""Experiments whose target is a function that runs where the SDK does."""

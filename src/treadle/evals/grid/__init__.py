@@ -1,0 +1,1 @@
+"""Several experiments over the same rows, side by side."""

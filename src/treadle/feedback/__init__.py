@@ -1,0 +1,1 @@
+"""Feedback: what people, users, signals and code say about an answer, joined to the trace that gave it."""

@@ -1,0 +1,1 @@
+"""Surveys: short questionnaires that an application shows in its sessions, with results per release."""

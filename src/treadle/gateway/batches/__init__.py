@@ -1,0 +1,1 @@
+"""Files and batches in OpenAI's shape: JSON lines in, durable work through the gateway, JSON lines out."""

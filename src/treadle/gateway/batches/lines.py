@@ -1,0 +1,212 @@
+"""The lines of a batch: read and checked one by one, and what is written back of each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Raw, Struct
+
+from treadle.core.ids import derive_id
+from treadle.gateway.batches.types import (
+    MAX_LINES,
+    BatchError,
+    BatchUsage,
+    InputDetails,
+    OutputDetails,
+)
+
+MAX_FAULTS = 100
+MAX_CUSTOM_ID = 512
+MAX_LINE_BYTES = 10 * 1024 * 1024
+"""As much as the gateway takes in one request."""
+
+
+class _Line(Struct, forbid_unknown_fields=False):
+    """One line as it was sent."""
+
+    custom_id: str
+    method: str
+    url: str
+    body: Raw
+
+
+class _Body(Struct):
+    """What must be known of a request before it is asked."""
+
+    model: str
+    stream: bool | None = None
+
+
+class Line(NamedTuple):
+    """One request to ask."""
+
+    number: int
+    """From 1."""
+    custom_id: str
+    body: bytes
+
+
+class Checked(NamedTuple):
+    """What the check of a whole file found."""
+
+    total: int
+    """Requests in it."""
+    model: str | None
+    """What the first one asks for."""
+    faults: list[BatchError]
+    """Why it cannot be worked on; empty when it can."""
+
+
+class Answer(NamedTuple):
+    """What became of one line."""
+
+    number: int
+    is_ok: bool
+    """Whether it was answered with 200."""
+    text: str
+    """Its line in the output or error file."""
+
+
+_line = msgspec.json.Decoder(_Line)
+_body = msgspec.json.Decoder(_Body)
+_any = msgspec.json.Decoder()
+
+
+def check_lines(raw_lines: Iterable[bytes], endpoint: str) -> Checked:
+    """Look at every line of a file and gather what is wrong, at most a hundred faults."""
+    faults: list[BatchError] = []
+    seen: set[str] = set()
+    count, model = 0, None
+    for number, raw in enumerate(raw_lines, start=1):
+        if not raw.strip():
+            continue
+        count += 1
+        if count > MAX_LINES:
+            faults.append(
+                BatchError(
+                    code="too_many_requests_in_batch",
+                    message=f"the file has more than {MAX_LINES} requests; split it over several batches",
+                )
+            )
+            break
+        fault, asked = _check(raw, number, endpoint, seen)
+        model = model or asked
+        if fault is not None:
+            faults.append(fault)
+            if len(faults) == MAX_FAULTS:
+                break
+    if count == 0:
+        faults.append(BatchError(code="empty_file", message="the file has no requests; write one JSON object per line"))
+    return Checked(count, model, faults)
+
+
+def iter_lines(raw_lines: Iterable[bytes]) -> Iterator[Line]:
+    """Yield the requests of a file that was checked."""
+    for number, raw in enumerate(raw_lines, start=1):
+        if raw.strip():
+            line = _line.decode(raw)
+            yield Line(number, line.custom_id, bytes(line.body))
+
+
+def answer_of(batch_id: str, line: Line, status: int, request_id: str | None, body: bytes) -> Answer:
+    """Return what is written of a line that got an answer."""
+    try:
+        _any.decode(body)
+        told: Any = Raw(body.replace(b"\n", b" "))
+    except msgspec.DecodeError:
+        told = body.decode("utf-8", "replace")
+    response = {"status_code": status, "request_id": request_id, "body": told}
+    return Answer(line.number, status == 200, _written(batch_id, line, response, None))
+
+
+def unanswered(batch_id: str, line: Line, code: str, message: str) -> str:
+    """Return what is written of a line that nobody asked any more."""
+    return _written(batch_id, line, None, {"code": code, "message": message})
+
+
+class UsageSum:
+    """Adds up the tokens of answers in any of the protocols."""
+
+    def __init__(self) -> None:
+        self._input = self._cached = self._output = self._reasoning = 0
+        self._seen = False
+
+    def add(self, text: str) -> None:
+        """Take the line of an answer; one without a usage counts nothing."""
+        body = _any.decode(text.encode()).get("response", {}).get("body")
+        usage = body.get("usage") if isinstance(body, dict) else None
+        if not isinstance(usage, dict):
+            return
+        self._seen = True
+        self._input += _number(usage, "prompt_tokens", "input_tokens")
+        self._output += _number(usage, "completion_tokens", "output_tokens")
+        details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
+        self._cached += _number(details, "cached_tokens") or _number(usage, "cache_read_input_tokens")
+        details = usage.get("completion_tokens_details") or usage.get("output_tokens_details") or {}
+        self._reasoning += _number(details, "reasoning_tokens")
+
+    def usage(self) -> BatchUsage | None:
+        """Return the sum; None when no answer stated any."""
+        if not self._seen:
+            return None
+        return BatchUsage(
+            input_tokens=self._input,
+            input_tokens_details=InputDetails(cached_tokens=self._cached),
+            output_tokens=self._output,
+            output_tokens_details=OutputDetails(reasoning_tokens=self._reasoning),
+            total_tokens=self._input + self._output,
+        )
+
+
+def _check(raw: bytes, number: int, endpoint: str, seen: set[str]) -> tuple[BatchError | None, str | None]:
+    if len(raw) > MAX_LINE_BYTES:
+        return _fault("line_too_large", number, f"the line is longer than {MAX_LINE_BYTES >> 20} MiB"), None
+    try:
+        line = _line.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        words = f"the line is not as expected ({error}); it needs custom_id, method, url and body as one JSON object"
+        return _fault("invalid_json_line", number, words), None
+    if not 1 <= len(line.custom_id) <= MAX_CUSTOM_ID:
+        return _fault(
+            "invalid_custom_id", number, f"'custom_id' must have 1 to {MAX_CUSTOM_ID} characters", "custom_id"
+        ), None
+    if line.custom_id in seen:
+        return _fault(
+            "duplicate_custom_id", number, f"the custom_id '{line.custom_id}' is on an earlier line too", "custom_id"
+        ), None
+    seen.add(line.custom_id)
+    if line.method != "POST":
+        return _fault("invalid_method", number, f"the method '{line.method}' is not 'POST'", "method"), None
+    if line.url != endpoint:
+        return _fault(
+            "mismatched_url", number, f"the url '{line.url}' is not the batch's endpoint '{endpoint}'", "url"
+        ), None
+    try:
+        body = _body.decode(line.body)
+    except msgspec.DecodeError as error:
+        return _fault("invalid_request", number, f"the body is not a request ({error})", "body"), None
+    if body.stream:
+        return _fault(
+            "invalid_request", number, "answers of a batch are not streamed; leave 'stream' out", "body.stream"
+        ), None
+    return None, body.model
+
+
+def _fault(code: str, line: int, message: str, param: str | None = None) -> BatchError:
+    return BatchError(code=code, message=message, param=param, line=line)
+
+
+def _written(batch_id: str, line: Line, response: Any, error: Any) -> str:
+    request = derive_id("breq", batch_id, str(line.number))
+    facts = {"id": request, "custom_id": line.custom_id, "response": response, "error": error}
+    return msgspec.json.encode(facts).decode()
+
+
+def _number(facts: Mapping[str, Any], *names: str) -> int:
+    for name in names:
+        value = facts.get(name)
+        if isinstance(value, int):
+            return value
+    return 0

@@ -1,0 +1,1 @@
+"""What changes in a project as it happens, and who is looking at which page."""

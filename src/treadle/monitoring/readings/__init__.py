@@ -1,0 +1,1 @@
+"""What drift monitors read from windows."""

@@ -1,0 +1,1 @@
+"""Usage: what engines take of processors, memory and GPUs, minute by minute."""

@@ -1,0 +1,1 @@
+"""The loop itself: slices composed into durable turns, from data to data."""

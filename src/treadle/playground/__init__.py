@@ -1,0 +1,1 @@
+"""Try prompts: what they cost, examples from datasets, grids of prompts, endpoints and rows, attacks."""

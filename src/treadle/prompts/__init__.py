@@ -1,0 +1,1 @@
+"""Templates, versions and the labels that move over them."""

@@ -1,0 +1,1 @@
+"""Prompts as files: dotprompt, Prompty, Langfuse, MLflow."""

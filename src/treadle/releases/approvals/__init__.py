@@ -1,0 +1,1 @@
+"""What a release needs to serve in an environment, and whether it has it."""

@@ -1,0 +1,1 @@
+"""The roof: mounts every slice and hands upward calls down."""

@@ -1,0 +1,108 @@
+"""Bring a database to the schema of this release: each slice's steps, in order, each once, each in its own transaction.
+
+A kill in the middle loses at most the step that was running, and running again goes on from there. An advisory lock keeps two
+servers that start together from racing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import psycopg
+
+from treadle.core.errors import Conflict
+from treadle.storage.database import Migration
+from treadle.storage.errors import DatabaseUnavailable, in_words
+
+LOCK = 7_302_558_914_061_173_096  # any constant of ours; the same for every version
+
+GROUND = """
+create table if not exists treadle_migrations (
+    slice text not null,
+    name text not null,
+    applied_at timestamptz not null default now(),
+    primary key (slice, name)
+);
+do $$ begin
+    if not exists (select from pg_roles where rolname = 'treadle_app') then create role treadle_app nologin; end if;
+    if not exists (select from pg_roles where rolname = 'treadle_system') then create role treadle_system nologin; end if;
+    execute format('grant treadle_app, treadle_system to %I', current_user);
+end $$;
+grant usage on schema public to treadle_app, treadle_system;
+
+create table if not exists treadle_changes (
+    change_id bigint generated always as identity primary key,
+    changed_at timestamptz not null default now()
+);
+grant select on treadle_changes to treadle_system;
+
+create or replace function treadle_note_change() returns trigger
+language plpgsql security definer set search_path = pg_catalog, public as $$
+begin
+    insert into treadle_changes default values;
+    delete from treadle_changes where change_id in (
+        select change_id from treadle_changes where changed_at < now() - interval '1 hour' for update skip locked
+    );
+    perform pg_notify('treadle_changes', '');
+    return null;
+end $$;
+
+create or replace function treadle_watch(target regclass) returns void
+language plpgsql as $$
+begin
+    execute format('create trigger note_change after insert or update or delete on %s'
+        ' for each statement execute function treadle_note_change()', target);
+end $$;
+
+create or replace function treadle_isolate(target regclass, append_only boolean default false) returns void
+language plpgsql as $$
+declare
+    rights text := case when append_only then 'select, insert' else 'select, insert, update, delete' end;
+begin
+    execute format('alter table %s enable row level security', target);
+    execute format('alter table %s force row level security', target);
+    execute format('create policy of_project on %s to treadle_app using (project_id = current_setting(''treadle.project''))'
+        ' with check (project_id = current_setting(''treadle.project''))', target);
+    execute format('create policy of_system on %s to treadle_system using (true) with check (true)', target);
+    execute format('grant %s on %s to treadle_app, treadle_system', rights, target);
+end $$;
+"""
+
+
+def migrate(url: str, slices: Mapping[str, Sequence[Migration]]) -> list[str]:
+    """Apply every step that has not been applied; return their names, 'slice.name', in order.
+
+    Raises Conflict when the database was written by a newer release, DatabaseUnavailable when nobody answers.
+    """
+    applied_now: list[str] = []
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+            connection.execute("select pg_advisory_lock(%s)", [LOCK])
+            with connection.transaction():
+                connection.execute(GROUND)
+            done = {(row[0], row[1]) for row in connection.execute("select slice, name from treadle_migrations")}
+            _refuse_newer_schema(done, slices)
+            for name, steps in slices.items():
+                for step in steps:
+                    if (name, step.name) in done:
+                        continue
+                    with connection.transaction():
+                        connection.execute(step.sql.encode())
+                        connection.execute(
+                            "insert into treadle_migrations (slice, name) values (%s, %s)", [name, step.name]
+                        )
+                    applied_now.append(f"{name}.{step.name}")
+    except psycopg.OperationalError as error:
+        raise in_words(error) or DatabaseUnavailable(str(error)) from error
+    return applied_now
+
+
+def _refuse_newer_schema(done: set[tuple[str, str]], slices: Mapping[str, Sequence[Migration]]) -> None:
+    known = {(name, step.name) for name, steps in slices.items() for step in steps}
+    unknown = sorted(f"{name}.{step}" for name, step in done - known)
+    if unknown:
+        raise Conflict(
+            f"the database holds schema steps that this release does not know ({', '.join(unknown[:3])}); it was written by a "
+            f"newer Treadle: upgrade with pip install --upgrade treadle, or use another workspace",
+            code="storage.schema_newer",
+        )

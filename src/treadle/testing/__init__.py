@@ -1,0 +1,1 @@
+"""Evaluations as tests: `@treadle.case` and the pytest plugin behind it."""

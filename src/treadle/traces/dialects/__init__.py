@@ -1,0 +1,1 @@
+"""What spans mean: each emitter's vocabulary, read into one canonical span."""

@@ -1,0 +1,1 @@
+"""Traces from elsewhere: a file becomes OTLP, which goes through the same door as everything else."""

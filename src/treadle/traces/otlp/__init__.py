@@ -1,0 +1,1 @@
+"""OpenTelemetry's wire: bytes in, raw spans out, whatever they mean."""

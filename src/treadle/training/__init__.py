@@ -1,0 +1,1 @@
+"""Recipes, base training and tuning: turns rows into weights that a model version holds."""

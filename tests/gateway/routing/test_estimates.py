@@ -1,0 +1,89 @@
+"""What a target's speed is thought to be."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from treadle.gateway.routing.estimates import DECAY_SECONDS, PeakAverage, Quantiles
+
+
+def test_a_slow_answer() -> None:
+    """
+    Bad news counts in full at once.
+    """
+    average = PeakAverage()
+    average.observe(0.1, 0.0)
+
+    average.observe(5.0, 1.0)
+
+    assert 5.0 == average.at(1.0)
+
+
+def test_a_fast_answer_after_a_slow_one() -> None:
+    """
+    Good news counts with the time that passed: after one time constant 1/e of the old value is left.
+    """
+    average = PeakAverage()
+    average.observe(1.0, 0.0)
+
+    average.observe(0.0, DECAY_SECONDS)
+
+    assert math.isclose(1 / math.e, average.value)
+
+
+def test_left_alone() -> None:
+    """
+    What is not observed falls towards 0, so that it is tried again.
+    """
+    average = PeakAverage()
+    average.observe(1.0, 0.0)
+
+    assert average.at(10 * DECAY_SECONDS) < 1e-4
+
+
+def test_nothing_observed() -> None:
+    """
+    No observation is no quantile.
+    """
+    assert Quantiles().quantile(0.95) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.floats(min_value=0.0011, max_value=900.0), min_size=1, max_size=300),
+    st.sampled_from([0.5, 0.9, 0.95, 0.99]),
+)
+def test_quantile_error(values: list[float], share: float) -> None:
+    """
+    A quantile is within 5 % of the value at its rank.
+    """
+    quantiles = Quantiles()
+    for value in values:
+        quantiles.observe(value)
+
+    told = quantiles.quantile(share)
+    true = sorted(values)[max(math.ceil(share * len(values)), 1) - 1]
+
+    assert told is not None
+    assert true / 1.05 <= told <= true * 1.05
+
+
+def test_a_target_becomes_slow() -> None:
+    """
+    After as many observations as it holds, the quantile tells the present and not the past.
+    """
+    dice, quantiles = random.Random(7), Quantiles()
+    for _ in range(20_000):
+        quantiles.observe(dice.uniform(0.1, 0.2))
+
+    for _ in range(4_000):
+        quantiles.observe(dice.uniform(1.0, 2.0))
+    p50 = quantiles.quantile(0.5)
+
+    assert p50 is not None
+    assert p50 > 1.0
+    assert quantiles.count <= 2_000

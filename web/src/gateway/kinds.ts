@@ -1,0 +1,2 @@
+/* What providers can speak. */
+export const KINDS = ['openai', 'azure', 'anthropic', 'gemini', 'bedrock'] as const
