@@ -149,6 +149,19 @@ def test_an_earlier_part_takes_over(home: Home) -> None:
     assert (1, 0, 4, 0) == requests(home)
 
 
+def test_who_takes_over_began_in_another_minute(home: Home) -> None:
+    """
+    Requests are counted where they began: what is taken back from one minute is added to another that nothing was counted in.
+    """
+    trace_id = new_trace_id()
+    store(home, [part(90, trace_id, name="late")])
+
+    store(home, [part(0, trace_id, name="early", cost_usd=Decimal(2), latency_ms=5.5)])
+
+    assert [("early", "q0", False)] == listed(home)
+    assert (1, 0, 2, 0) == requests(home)
+
+
 def test_pages_with_orphans_among_them(home: Home) -> None:
     """
     Traces without a root stand in their order among the others, and no page skips or repeats one.

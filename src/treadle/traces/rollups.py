@@ -30,6 +30,8 @@ USED = ("input_tokens", "output_tokens", "cost_usd", "unpriced_count", "answerin
 REQUEST_OF = "request "
 """Before the kind of a span that is a request only because it stands in for its root; counted beside itself, and only as that."""
 _RANKS = (0.5, 0.95, 0.99)
+_NOTHING = {name: {"numeric": Decimal(0), "double precision": 0.0}.get(kind, 0) for name, kind in ROLLUP_SUMS.items()}
+"""No column takes an integer beside other numbers."""
 
 
 class Rollup:
@@ -38,7 +40,7 @@ class Rollup:
     __slots__ = ("call_count", "errors", "sketches", "sums")
 
     def __init__(self) -> None:
-        self.sums: dict[str, Any] = dict.fromkeys(ROLLUP_SUMS, 0)
+        self.sums: dict[str, Any] = dict(_NOTHING)
         self.call_count = 0
         self.errors: Counter[str] = Counter()
         self.sketches: dict[str, Any] = dict.fromkeys(MEASURES)
