@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.conftest import PATIENCE_SECONDS
 from tests.traces.home import Home
 from tests.traces.test_traces import START, new_span, record
 from treadle.traces.follow import count_waiting, follow_all
@@ -13,8 +15,10 @@ from treadle.traces.follow import count_waiting, follow_all
 
 def follow(home: Home) -> None:
     """Let everything follow what is stored."""
+    until = time.monotonic() + PATIENCE_SECONDS
     while count_waiting(home.platform.database):
         follow_all(home.platform.database)
+        assert time.monotonic() < until, "something cannot follow its spans: the log says what"
 
 
 @pytest.mark.parametrize("order", ["root first", "root last", "together"])
