@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from msgspec import Raw
 
 from tests.traces.home import Home
+from tests.traces.test_summary import follow
 from tests.traces.test_traces import new_span, record
 from treadle.cli.main import cli
 from treadle.core.errors import InvalidInput, NotFound
@@ -29,19 +30,12 @@ from treadle.storage.blobs import Blobs
 from treadle.traces import service
 from treadle.traces.archive.bloom import BLOCK_BYTES, filter_of, marks_of, may_hold
 from treadle.traces.archive.moving import Mover
-from treadle.traces.follow import count_waiting, follow_all
 from treadle.traces.intake import NewSpan
 from treadle.traces.retention import Forgotten, forget
 from treadle.traces.types import TraceFilter
 
 NOW = datetime.now(UTC)
 OLD = NOW - timedelta(days=40)
-
-
-def follow(home: Home) -> None:
-    """Let everything follow what is stored: only then it is archived."""
-    while count_waiting(home.platform.database):
-        follow_all(home.platform.database)
 
 
 def archive(home: Home, spans: list[NewSpan], *, today: date | None = None) -> Forgotten:

@@ -14,7 +14,7 @@ from treadle.traces.follow import count_waiting, follow_all
 
 
 def follow(home: Home) -> None:
-    """Let everything follow what is stored."""
+    """Let everything follow what is stored; only then it is archived."""
     until = time.monotonic() + PATIENCE_SECONDS
     while count_waiting(home.platform.database):
         follow_all(home.platform.database)
