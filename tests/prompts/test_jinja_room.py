@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from treadle.client.client import Client
@@ -109,8 +110,11 @@ def test_renders_of_a_server_share_a_process(client: Client) -> None:
     assert 1 == len(_renderers())
 
 
-def _renderers() -> list[str]:
-    """Return the processes of this one that render."""
-    children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    every = [child for each in children for child in each.read_text().split()]
-    return [child for child in every if b"jinja_child" in Path(f"/proc/{child}/cmdline").read_bytes()]
+def _renderers() -> list[int]:
+    """Return the processes of this one that render; others may end while one looks."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            if "treadle.prompts.jinja_child" in child.cmdline():
+                found.append(child.pid)
+    return found
