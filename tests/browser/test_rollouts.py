@@ -157,7 +157,8 @@ def test_rollout_of_several_names_them_all(world: World, open_page: OpenPage) ->
 def _endpoint(world: World) -> str:
     name = f"desk-{uuid.uuid4().hex[:8]}"
     world.client.endpoints.create(name, release_id=str(world.made["baseline_release_id"]))
-    until(lambda: world.client.endpoints.get(name).stable_release_id is not None)
+    headers = {"authorization": f"Bearer {world.key}"}
+    until(lambda: 200 == httpx2.get(f"{world.url}/v1/models/{name}", headers=headers).status_code)
     return name
 
 

@@ -37,6 +37,6 @@ def ask(home: Home, name: str, text: str, *, user: str | None = None) -> httpx2.
         answer = httpx2.post(
             f"{home.client.url}/v1/chat/completions", json=body, headers={"authorization": f"Bearer {home.key}"}
         )
-        return None if answer.status_code == 404 else answer
+        return None if answer.status_code in (401, 404) else answer  # it hears of a new key as late as of an endpoint
 
     return _wait(sent)
