@@ -141,6 +141,37 @@ async def test_cancelled_run(start: Start) -> None:
         assert "cancelled" == (await finished(ctx, run)).status
 
 
+async def test_cancelled_run_that_has_something_to_undo(start: Start) -> None:
+    """
+    A run that was cancelled undoes what it did to its end, however often the runner looks around meanwhile.
+    """
+    undoing, may_end, undone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def handle(scope: RunScope) -> JsonObject:
+        try:
+            return await scope.child("tests.jobs.workers:sleep", {})
+        finally:
+            undoing.set()
+            await may_end.wait()
+            undone.set()
+
+    async def nothing(scope: RunScope) -> JsonObject:
+        return {}
+
+    async with start({"try.undo": handle, "try.nothing": nothing}) as ctx:
+        run = await service.start(ctx, kind="try.undo", title="Undo", params={})
+        while not await service.list_logs(ctx, run.run_id):
+            await asyncio.sleep(0.05)
+        await service.cancel_run(ctx, run.run_id)
+        await asyncio.wait_for(undoing.wait(), timeout=60)
+
+        for _ in range(2):  # each has the runner look around
+            await finished(ctx, await service.start(ctx, kind="try.nothing", title="Nothing", params={}))
+        may_end.set()
+
+        await asyncio.wait_for(undone.wait(), timeout=60)
+
+
 async def test_unknown_kind(start: Start) -> None:
     """
     Work that this server does not know fails with what it knows.

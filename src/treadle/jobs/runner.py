@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -47,6 +49,8 @@ PATIENCE_SECONDS = 0.5
 STEP_WAIT_SECONDS = 0.1
 MAX_ATTEMPTS_IN_OUTAGES = 10
 MAX_RECOVERIES = 50
+UNDOING_SECONDS = 30.0
+"""For work that was told to stop, before it is told again."""
 
 log = logging.getLogger("treadle.jobs")
 
@@ -88,6 +92,8 @@ class Runner:
         self._cancelled: set[str] = set()
         self._journal: DBOS | None = None
         self._at_work: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = {}
+        self._told_at: dict[str, float] = {}
+        """Of the work that was told to stop, by `time.monotonic`."""
 
         # DBOS decorates functions, not methods.
         async def execute(project_id: str, run_id: str) -> JsonObject:
@@ -310,6 +316,7 @@ class Runner:
             )
         finally:
             self._at_work.pop(scope.run_id, None)
+            self._told_at.pop(scope.run_id, None)
             reports.cancel()
             await asyncio.gather(reports, return_exceptions=True)
 
@@ -340,9 +347,12 @@ class Runner:
         return take_step
 
     def _stop_work(self, run_id: str) -> None:
+        """Tell work to stop; not again at each look, for that would cut off what it undoes on its way out."""
         if run_id in self._attended:
             self._cancelled.add(run_id)
-        if run_id in self._at_work:
+        now = time.monotonic()
+        if run_id in self._at_work and now - self._told_at.get(run_id, -math.inf) > UNDOING_SECONDS:
+            self._told_at[run_id] = now
             loop, task = self._at_work[run_id]
             loop.call_soon_threadsafe(task.cancel)
 
