@@ -188,7 +188,7 @@ def test_provider_model_is_tried_through_an_endpoint_for_the_while(home: Home) -
     # 2 words in and 1 out, 40 times, at 0.001 USD each.
     assert Decimal("0.12") == choice.outcome.spent_usd
     assert ROWS == len([body for body in seen if b'"max_tokens":33' in body])
-    assert f"{choice.choice_id}-0" not in _published(home)
+    _until(lambda: f"{choice.choice_id}-0" not in _published(home))
 
 
 def test_a_model_that_does_not_answer_does_not_end_the_choice(home: Home) -> None:
@@ -254,10 +254,10 @@ def test_cancelled_choice_leaves_no_endpoint(home: Home) -> None:
         home.client.providers.create(NewProvider(name="house", kind="openai", base_url=f"{url}/v1", private=True))
         started = home.client.choices.start(wish(dataset, "house/slow", concurrency=1))
         _until(lambda: bool(seen))
-        home.client.runs.cancel(started.run_id)
-
         name = f"{started.choice_id}-0"
         assert name in _published(home)
+        home.client.runs.cancel(started.run_id)
+
         _until(lambda: name not in _published(home))
 
     assert ("cancelled", None) == (
