@@ -151,6 +151,36 @@ async def test_cancel_without_a_notification(start: Start, database_url: str) ->
         assert "cancelled" == (await service.get_run(ctx, run.run_id)).status
 
 
+async def test_notification_of_a_cancelling_that_comes_late(start: Start, database_url: str) -> None:
+    """
+    A run that was cancelled and has been taken up again is not stopped by what was told of its cancelling.
+    """
+    may_end, stopped = asyncio.Event(), asyncio.Event()
+
+    async def handle(scope: RunScope) -> JsonObject:
+        scope.log("ready")
+        try:
+            await may_end.wait()
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
+        return {"made": 7}
+
+    async with start({"try.wait": handle}) as ctx:
+        run, other = [await service.start(ctx, kind="try.wait", title="Wait", params={}) for _ in range(2)]
+        for one in (run, other):
+            while not await service.list_logs(ctx, one.run_id):
+                await asyncio.sleep(0.02)
+
+        _execute(database_url, "select pg_notify('treadle_runs', 'cancel ' || %s)", run.run_id)
+        await service.cancel_run(ctx, other.run_id)  # what is told of it is heard later
+        await asyncio.wait_for(stopped.wait(), timeout=60)
+        may_end.set()
+        ended = await finished(ctx, run)
+
+    assert ("succeeded", {"made": 7}) == (ended.status, ended.outputs)
+
+
 @pytest.mark.slow
 async def test_database_away_at_the_end(start: Start, tmp_path: Path) -> None:
     """

@@ -141,7 +141,7 @@ class Runner:
     async def _hear(self) -> None:
         async for note in self._database.listen("treadle_runs"):
             if note and note.startswith("cancel "):
-                self._stop_work(note.removeprefix("cancel "))
+                await self._stop_cancelled([note.removeprefix("cancel ")])
             else:
                 await self._look_around()
 
@@ -149,9 +149,7 @@ class Runner:
         """Take up what waits, stop what was cancelled, and end what nobody else would."""
         try:
             async with self._looking:
-                at_work = list(self._at_work)
-                for run_id in await self._database.system(lambda db: store.list_cancelled(db, at_work)):
-                    self._stop_work(run_id)
+                await self._stop_cancelled(list(self._at_work))
                 unfinished = await self._database.system(store.list_unfinished)
                 await self._see_to([run for run in unfinished if run.run_id not in self._attended])
         except Unavailable as error:
@@ -345,6 +343,18 @@ class Runner:
             return cast(JsonObject, answer["outputs"])
 
         return take_step
+
+    async def _stop_cancelled(self, run_ids: list[str]) -> None:
+        """Stop those that are cancelled now: what is heard of one late may find it taken up again."""
+        try:
+            cancelled = await self._database.system(lambda db: store.list_cancelled(db, run_ids))
+        except Unavailable as error:
+            log.warning("cannot look who was cancelled: %s", error.message)
+        except Exception:  # the border of a job: say it and look again at the next poll
+            log.exception("cannot look who was cancelled")
+        else:
+            for run_id in cancelled:
+                self._stop_work(run_id)
 
     def _stop_work(self, run_id: str) -> None:
         """Tell work to stop; not again at each look, for that would cut off what it undoes on its way out."""
