@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.aside import look, unsound
 from tests.browser.conftest import OpenPage
@@ -77,6 +77,29 @@ def test_a_version_is_typed_into_letter_by_letter(home: Home, open_home: OpenPag
     column.get_by_role("button", name="Undo changes").click()
     expect(text).to_have_text("Hello {{name}}")
     expect(column.get_by_role("button", name="Undo changes")).to_have_count(0)
+
+
+def test_what_asking_would_be_is_counted_once_the_prompt_is_there(home: Home, open_home: OpenPage) -> None:
+    """
+    While a version is still being read, nothing is refused for variables that nobody can fill in yet.
+    """
+    endpoint(home, "echo", ECHO)
+    home.client.prompts.save("greeting", says("Hello {{name}}"))
+    page = open_home("/settings")
+    held: list[Route] = []
+    page.route("**/api/v1/prompts/greeting/versions/*", lambda route: held.append(route))
+    page.clock.install()
+    with page.expect_request("**/api/v1/prompts/greeting/versions/*"):
+        page.goto(f"{home.client.url}/#/playground?prompt=greeting")
+    column = page.get_by_role("group", name="Column 1", exact=True)
+
+    column.get_by_label("Endpoint").select_option("echo")
+    page.clock.run_for(5_000)
+    for route in held:
+        route.continue_()
+    page.unroute("**/api/v1/prompts/greeting/versions/*")
+
+    expect(column.get_by_text(re.compile("tokens for the row"))).to_be_visible()
 
 
 def test_what_was_written_outlives_a_reload(home: Home, open_home: OpenPage) -> None:

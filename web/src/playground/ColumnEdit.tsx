@@ -65,7 +65,7 @@ export function ColumnEdit({ number, column, version, rows, names, state, set, r
           <Field title={t`Schema of the answer`} label={t`Schema of column ${number}`} hint={'{"type": "object", …}'} value={column.schema} onChange={(schema) => set({ schema })} />
         </div>
       </details>
-      {fault ? <p className="dim" role="status">{t`To ask it, ${fault}.`}</p> : <Before column={column} rows={rows} names={names} />}
+      {fault ? <p className="dim" role="status">{t`To ask it, ${fault}.`}</p> : draft !== undefined && <Before column={column} rows={rows} names={names} />}
       {state.problem && <ProblemState problem={state.problem} deed />}
     </div>
   )
