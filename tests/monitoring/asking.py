@@ -29,7 +29,7 @@ def publish(home: Home, name: str, *rules: Rule, release_id: str = "rel_a", usd_
 
 
 def ask(home: Home, name: str, text: str, *, user: str | None = None) -> httpx2.Response:
-    """Ask an endpoint, as soon as the gateway knows it."""
+    """Ask an endpoint, as soon as the gateway knows it and who asks."""
     body: dict[str, Any] = {"model": name, "messages": [{"role": "user", "content": text}]}
     body |= {} if user is None else {"user": user}
 
@@ -37,6 +37,7 @@ def ask(home: Home, name: str, text: str, *, user: str | None = None) -> httpx2.
         answer = httpx2.post(
             f"{home.client.url}/v1/chat/completions", json=body, headers={"authorization": f"Bearer {home.key}"}
         )
-        return None if answer.status_code == 404 else answer
+        # Both are new: on a busy machine the gateway may not have heard of the key (401), nor of the endpoint (404).
+        return None if answer.status_code in (401, 404) else answer
 
     return _wait(sent)
