@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -233,11 +234,18 @@ def test_scores_by_release(home: Home) -> None:
     assert {"rel_0": 0.0, "rel_1": 1.0} == {line.group: line.points[0].value for line in data.lines}
 
 
+def _early_enough() -> datetime:
+    """Return the time when what is said next still falls into its day; just before midnight (UTC) that is after it."""
+    while (datetime.now(UTC) + timedelta(seconds=20)).date() != datetime.now(UTC).date():
+        time.sleep(0.5)
+    return datetime.now(UTC)
+
+
 def test_how_often_something_is_said(home: Home) -> None:
     """
     Implicit signals have a rate: of four answers two were copied (one by two people), both of one release with three.
     """
-    now = datetime.now(UTC)
+    now = _early_enough()
     spans = [new_span(started_at=now, release_id="rel_b" if n == 3 else "rel_a") for n in range(4)]
     record(home, spans)
     said = [(0, "ann"), (0, "bob"), (1, "ann")]

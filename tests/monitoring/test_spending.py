@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,9 @@ from treadle.monitoring.rules.scoring import Judged, LiveScoring
 from treadle.monitoring.rules.types import NewRule, OnlineRule
 from treadle.traces.types import Example
 
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+"""Of the day whose spending is counted, however long a test takes and at whatever moment it runs."""
+
 
 class AskingAnEndpoint:
     """A scorer that asks the endpoint 'judge' through the gateway, and says what that cost by its trace."""
@@ -32,12 +35,21 @@ class AskingAnEndpoint:
     def __init__(self, home: Home, *, fails_at: int | None = None) -> None:
         self.home, self.fails_at = home, fails_at
         self.calls = 0
+        self.clock = SettableClock(NOON)
+        """Of who judges; a call takes `takes` of it."""
+        self.takes = timedelta(0)
+
+    @property
+    def ctx(self) -> Context:
+        """The project at the judging's time."""
+        return replace(self.home.ctx, clock=self.clock)
 
     def check(self, choice: ScorerChoice) -> bool:
         return True
 
     async def judge(self, ctx: Context, choice: ScorerChoice, example: Example) -> Judged:
         self.calls += 1
+        self.clock.advance(self.takes)
         if self.calls == self.fails_at:
             raise Unavailable("the judge is away")
         answer = await asyncio.to_thread(ask, self.home, "judge", f"is this good? {example.output_text}")
@@ -55,26 +67,30 @@ def _cost_of(home: Home, trace_id: str) -> Decimal | None:
     return _wait(read)[0]
 
 
-def _made(home: Home, scoring: AskingAnEndpoint, **more: Any) -> None:
-    begun = replace(home.ctx, clock=SettableClock(_ago(minutes=3)))
+def _made(scoring: AskingAnEndpoint, **more: Any) -> None:
+    begun = replace(scoring.ctx, clock=SettableClock(NOON - timedelta(minutes=3)))
     asyncio.run(service.create_rule(begun, _rule(score="good", is_on=False, **more), scoring))
 
 
-def _judge(home: Home, scoring: AskingAnEndpoint, *, looks: int = 1) -> OnlineRule:
+def _found(scoring: AskingAnEndpoint) -> OnlineRule:
+    return asyncio.run(service.list_rules(scoring.ctx, limit=1, cursor=None)).items[0]
+
+
+def _judge(scoring: AskingAnEndpoint, *, looks: int = 1) -> OnlineRule:
     """Judge with the scorer at hand; the server's own watch is kept out, for it has none that costs."""
 
     async def work() -> None:
         for _ in range(looks):
-            kept = await home.ctx.db.read(lambda db: store.find_rule(db, "valid"))
+            kept = await scoring.ctx.db.read(lambda db: store.find_rule(db, "valid"))
             assert kept is not None
-            await service._look(home.ctx, kept, scoring, late=False)
+            await service._look(scoring.ctx, kept, scoring, late=False)
 
     asyncio.run(work())
-    return home.client.rules.list_().items[0]
+    return _found(scoring)
 
 
-def _answered(home: Home, count: int) -> None:
-    record(home, _answers(_ago(minutes=2), *[f"answer {number}" for number in range(count)]))
+def _answered(home: Home, count: int, *, at: datetime = NOON - timedelta(minutes=2)) -> None:
+    record(home, _answers(at, *[f"answer {number}" for number in range(count)]))
 
 
 def test_the_cap_holds(home: Home) -> None:
@@ -84,9 +100,9 @@ def test_the_cap_holds(home: Home) -> None:
     publish(home, "judge", Rule(reply="1"), usd_per_token="0.001")
     _answered(home, 9)
     scoring = AskingAnEndpoint(home)
-    _made(home, scoring, usd_per_day="0.02")
+    _made(scoring, usd_per_day="0.02")
 
-    rule = _judge(home, scoring, looks=3)
+    rule = _judge(scoring, looks=3)
 
     assert (3, 3) == (scoring.calls, rule.scores_today)
     assert Decimal("0.018") == rule.usd_today == rule.usd_total
@@ -101,19 +117,36 @@ def test_many_at_once_spend_no_more(home: Home) -> None:
     publish(home, "judge", Rule(reply="1"), usd_per_token="0.001")
     _answered(home, 9)
     scoring = AskingAnEndpoint(home)
-    _made(home, scoring, usd_per_day="0.02")
+    _made(scoring, usd_per_day="0.02")
 
     async def all_at_once() -> None:
         kept = await home.ctx.db.read(lambda db: store.find_rule(db, "valid"))
         assert kept is not None
         for _ in range(4):
-            await asyncio.gather(*(service._look(home.ctx, kept, scoring, late=False) for _ in range(5)))
+            await asyncio.gather(*(service._look(scoring.ctx, kept, scoring, late=False) for _ in range(5)))
 
     asyncio.run(all_at_once())
 
-    rule = home.client.rules.list_().items[0]
+    rule = _found(scoring)
     assert scoring.calls == len(home.client.feedback.list_().items) == 3
     assert rule.usd_today == Decimal("0.018")
+
+
+def test_a_look_over_midnight(home: Home) -> None:
+    """
+    What is spent after midnight counts for the new day, also where the look that spent it had begun on the old one.
+    """
+    publish(home, "judge", Rule(reply="1"), usd_per_token="0.001")
+    _answered(home, 9)
+    scoring = AskingAnEndpoint(home)
+    _made(scoring, usd_per_day="0.02")
+    scoring.clock.advance(timedelta(hours=11, minutes=59))
+    scoring.takes = timedelta(seconds=45)
+
+    rule = _judge(scoring, looks=3)
+
+    assert (5, 5) == (scoring.calls, rule.scores_total)
+    assert Decimal("0.018") == rule.usd_today
 
 
 def test_first_call_dearer_than_the_cap(home: Home) -> None:
@@ -123,9 +156,9 @@ def test_first_call_dearer_than_the_cap(home: Home) -> None:
     publish(home, "judge", Rule(reply="1"), usd_per_token="1")
     _answered(home, 3)
     scoring = AskingAnEndpoint(home)
-    _made(home, scoring, usd_per_day="0.5")
+    _made(scoring, usd_per_day="0.5")
 
-    rule = _judge(home, scoring)
+    rule = _judge(scoring)
 
     assert (1, Decimal(6)) == (scoring.calls, rule.usd_today)
     assert "a call has cost up to 6 USD, more than the 0.5 of a day" in rule.words
@@ -138,9 +171,9 @@ def test_price_that_nobody_knows(home: Home) -> None:
     publish(home, "judge", Rule(reply="1"))
     _answered(home, 3)
     scoring = AskingAnEndpoint(home)
-    _made(home, scoring, usd_per_day="5")
+    _made(scoring, usd_per_day="5")
 
-    rule = _judge(home, scoring)
+    rule = _judge(scoring)
 
     assert 1 == scoring.calls
     assert "the price of its calls is not known" in rule.words
@@ -153,10 +186,10 @@ def test_scorer_that_is_away(home: Home) -> None:
     publish(home, "judge", Rule(reply="1"), usd_per_token="0.001")
     _answered(home, 3)
     scoring = AskingAnEndpoint(home, fails_at=2)
-    _made(home, scoring, usd_per_day="5")
+    _made(scoring, usd_per_day="5")
 
-    failed = _judge(home, scoring)
-    again = _judge(home, scoring)
+    failed = _judge(scoring)
+    again = _judge(scoring)
 
     assert "its scorer does not answer: the judge is away" == failed.words
     assert Decimal("0.012") == failed.usd_today
@@ -170,9 +203,9 @@ def test_process_that_died_while_it_called(home: Home) -> None:
     publish(home, "judge", Rule(reply="1"), usd_per_token="0.001")
     _answered(home, 1)
     scoring = AskingAnEndpoint(home)
-    _made(home, scoring, usd_per_day="5")
-    _judge(home, scoring)
-    now = home.ctx.clock.now()
+    _made(scoring, usd_per_day="5")
+    _judge(scoring)
+    now = scoring.clock.now()
 
     first = asyncio.run(home.ctx.db.write(lambda db: spending.reserve(db, "valid", now)))
     barred = asyncio.run(home.ctx.db.write(lambda db: spending.reserve(db, "valid", now)))
@@ -182,7 +215,7 @@ def test_process_that_died_while_it_called(home: Home) -> None:
     assert isinstance(first, spending.Reservation)
     assert barred is None
     assert isinstance(second, spending.Reservation)
-    assert Decimal("0.012") == home.client.rules.list_().items[0].usd_today
+    assert Decimal("0.012") == _found(scoring).usd_today
 
 
 def test_scorer_that_costs_needs_a_cap(home: Home) -> None:
@@ -190,7 +223,7 @@ def test_scorer_that_costs_needs_a_cap(home: Home) -> None:
     A rule whose scorer costs is not made without a cap.
     """
     with pytest.raises(InvalidInput, match="usd_per_day") as caught:
-        _made(home, AskingAnEndpoint(home))
+        _made(AskingAnEndpoint(home))
 
     assert "rules.needs_cap" == caught.value.error_code
 
@@ -223,7 +256,7 @@ def test_a_judge_of_live_answers(home: Home) -> None:
     wanted = NewRule.model_validate(
         {"name": "polite", "scorer": judge, "score": "polite", "filter": {"endpoint": "support"}, "usd_per_day": "1"}
     )
-    _answered(home, 2)
+    _answered(home, 2, at=_ago(minutes=2))
     begun = replace(home.ctx, clock=SettableClock(_ago(minutes=3)))
     asyncio.run(service.create_rule(begun, wanted, LiveScoring(lambda: None)))
 

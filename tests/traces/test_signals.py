@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg import sql
 
-from tests.traces.home import Home
+from tests.conftest import running
+from tests.traces.home import Home, new_home
 from tests.traces.test_traces import START, new_span, record
 from treadle.core.errors import InvalidInput
+from treadle.core.settings import Settings
 from treadle.traces import outcomes, rollup_store
 from treadle.traces.signals import SignalPoint, SignalQuery
 
 DAY = {"since": START, "until": START + timedelta(days=1)}
+WHOLE_DAY = {"since": START.replace(hour=0), "until": START.replace(hour=0) + timedelta(days=1)}
 
 
 def follow(home: Home) -> None:
@@ -100,6 +106,27 @@ def test_groups_and_filters(home: Home, is_counted: bool) -> None:
     found = [[(point.at, point.model, point.count) for point in ask(home, **query)] for query, _ in BY]
 
     assert [expected for _, expected in BY] == found
+
+
+def test_where_the_database_keeps_another_time(settings: Settings) -> None:
+    """
+    A database whose own clock is set half an hour and five off draws the same hours and days: they are always UTC's.
+    """
+    with psycopg.connect(settings.database_url or "", autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("alter database {} set timezone = 'Asia/Kolkata'").format(sql.Identifier(connection.info.dbname))
+        )
+    times = [START, START.replace(hour=19, minute=59), START.replace(hour=23, minute=10)]
+
+    with contextmanager(running)(settings) as server, new_home(server) as home:
+        record(home, [new_span(n, user_id="u", started_at=at) for n, at in enumerate(times)])
+        by_hour, by_day = (ask(home, by=["user_id"], step=step, user_id="u", **WHOLE_DAY) for step in ("hour", "day"))
+        trace = home.client.traces.list_(limit=1).items[0]
+
+    assert [(START.replace(hour=hour), 1) for hour in (12, 19, 23)] == [(point.at, point.count) for point in by_hour]
+    assert [(START.replace(hour=0), 3)] == [(point.at, point.count) for point in by_day]
+    assert times[2] == trace.started_at
+    assert timedelta(0) == trace.started_at.utcoffset()
 
 
 def test_by_user(home: Home) -> None:

@@ -2,7 +2,8 @@
 
 A project's transactions run as the role `treadle_app`, which owns nothing and sees only rows of its project (row-level
 security, forced). The few things that look across projects (finding a key's project, loading the gateway's
-configuration) run as `treadle_system`. Both settings are transaction-local, so a pooler between us and the server does no harm.
+configuration) run as `treadle_system`. Hours and days are UTC's, whatever time a server keeps for others. These settings are
+transaction-local, so a pooler between us and the server does no harm.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ class Database:
                 if at_once:
                     connection.execute("set transaction isolation level repeatable read, read only")
                 connection.execute(
-                    "select set_config('role', %s, true), set_config('treadle.project', %s, true)", [role, project_id]
+                    "select set_config('role', %s, true), set_config('treadle.project', %s, true), set_config('timezone', 'UTC', true)",
+                    [role, project_id],
                 )
                 return work(connection)
         except PoolTimeout as error:

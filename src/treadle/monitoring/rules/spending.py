@@ -69,9 +69,9 @@ def refusal(kept: Kept) -> str | None:
 
 
 def of_today(kept: Kept, now: datetime) -> Kept:
-    """Return a rule with the counts of this day (UTC)."""
+    """Return a rule with the counts of this day (UTC); who began on an earlier day than others takes nothing of theirs back."""
     day = now.date().isoformat()
-    if kept.day == day:
+    if kept.day >= day:
         return kept
     return kept.model_copy(update={"day": day, "scores_today": 0, "usd_today": Decimal(0)})
 
