@@ -80,6 +80,19 @@ def test_the_same_key_again(home: Home) -> None:
     assert 1 == len(home.client.feedback.list_().items)
 
 
+def test_feedback_of_traces_that_never_come_holds_up_no_other(home: Home) -> None:
+    """
+    However much is said of traces that nobody sends, what is said of one that is there becomes an outcome.
+    """
+    asyncio.run(service.add_feedback(home.ctx, [_judge(f"{number:032x}") for number in range(1, 10_001)]))
+    span = new_span()
+    record(home, [span])
+
+    home.client.feedback.add(_judge(span.trace_id))
+
+    assert [span.trace_id] == [outcome.trace_id for outcome in _outcomes(home)]
+
+
 FAULTS: list[dict[str, Any]] = [
     {"trace_id": "nonsense"},
     {"trace_id": "A" * 32},

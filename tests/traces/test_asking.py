@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -261,3 +261,15 @@ def test_odd_times(home: Home) -> None:
 
     assert ["q0"] == lines(home, "started<2010-01-01")
     assert ["q1"] == lines(home, "started>=2010-01-01 attr.none:1 or started>=2010-01-01")
+
+
+def test_a_time_at_the_end_of_time(home: Home) -> None:
+    """
+    The first and the last hours that a time has are asked for in any zone.
+    """
+    span = new_span()
+    record(home, [span])
+    first, last = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
+    wanted = TraceFilter(since=datetime.fromisoformat(first), until=datetime.fromisoformat(last))
+
+    assert [span.trace_id] == [trace.trace_id for trace in home.client.traces.list_(wanted).items]

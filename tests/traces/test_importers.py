@@ -122,6 +122,29 @@ def test_a_file_of_something_else(source: str, content: str, tmp_path: Path) -> 
         list(requests_of(file, source))
 
 
+def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """
+    What Windows saves as UTF-8 begins with a mark, which is no part of it.
+    """
+    file = tmp_path / "export.jsonl"
+    file.write_text((IMPORTS / "langfuse.jsonl").read_text(), encoding="utf-8-sig")
+
+    assert ["help", "answer", "find_parcel"] == [span.name for span in _brought(file, "langfuse")]
+
+
+@pytest.mark.parametrize("source", ["langfuse", "mlflow", "otlp"])
+@pytest.mark.parametrize("content", [b"\x1f\x8b\x08\x00", '[{"a": 1}]'.encode("utf-16")])
+def test_a_file_that_is_no_text_in_utf_8(source: str, content: bytes, tmp_path: Path) -> None:
+    """
+    A file that is still compressed, or in another encoding, is refused with what to do about it.
+    """
+    file = tmp_path / "file"
+    file.write_bytes(content)
+
+    with pytest.raises(ImportRefused, match="unpack"):
+        list(requests_of(file, source))
+
+
 @pytest.mark.parametrize(
     ("stated", "expected"),
     [

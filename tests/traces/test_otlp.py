@@ -121,6 +121,27 @@ def test_a_broken_text_in_one_span_of_json() -> None:
     assert 1 == decoded.rejected
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (rb"\ud83d", "\ufffd"),
+        (rb"\ude00", "\ufffd"),
+        (rb"\ud83d\ude00\ude00", "\U0001f600\ufffd"),
+        (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (rb"\ud83d\\ud83d", "\ufffd\\ud83d"),
+    ],
+)
+def test_a_text_cut_within_a_character(sent: bytes, kept: str) -> None:
+    """
+    JavaScript's exporters write half a surrogate pair where a text was cut: it costs that character, and no span.
+    """
+    body = json_export(json_span(), json_span(name="MARK")).replace(b"MARK", sent)
+
+    decoded = decode(body, JSON)
+
+    assert ["work", kept] == [span.name for span in decoded.spans]
+
+
 @pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 90, 250])
 def test_an_attribute_that_nests_too_deep(levels: int) -> None:
     """

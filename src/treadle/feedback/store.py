@@ -151,12 +151,15 @@ def hold_outcome_order(db: Connection) -> None:
 
 
 def list_unjoined(db: Connection) -> list[tuple[int, str, str | None]]:
-    """Return position, trace and step of feedback that still waits for what it judges, oldest first."""
+    """Return position, trace and step of the newest feedback that still waits for what it judges, in the order it came.
+
+    The newest: what is said of traces that nobody sends would otherwise stand before all that came later.
+    """
     rows = db.execute(
         f"""select seq, trace_id, span_id from feedback where outcome_seq is null
-        and created_at > now() - interval '{JOIN_DAYS} days' order by seq limit {_JOIN_AT_ONCE}"""
-    )
-    return [(row["seq"], row["trace_id"], row["span_id"]) for row in rows]
+        and created_at > now() - interval '{JOIN_DAYS} days' order by seq desc limit {_JOIN_AT_ONCE}"""
+    ).fetchall()
+    return [(row["seq"], row["trace_id"], row["span_id"]) for row in reversed(rows)]
 
 
 def join_origins(db: Connection, origins: Mapping[int, tuple[Origin, str | None]]) -> None:

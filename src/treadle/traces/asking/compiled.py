@@ -287,4 +287,7 @@ def _number(value: float | None) -> str:
 
 
 def _moment(at: datetime) -> str:
-    return (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
+    try:
+        return (at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
+    except OverflowError:  # the first or the last hours that a datetime has, in a zone beyond them
+        return at.replace(tzinfo=UTC).isoformat()

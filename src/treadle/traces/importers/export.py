@@ -112,13 +112,17 @@ def text_of(value: Any) -> str | None:
 
 def documents(path: Path) -> Iterator[Any]:
     """Yield the JSON values of a file: one per line, the items of one list, or one value over many lines."""
-    with path.open(encoding="utf-8") as file:
-        first = file.readline()
-        file.seek(0)
+    with path.open(encoding="utf-8-sig") as file:
         try:
+            first = file.readline()
+            file.seek(0)
             is_lines = not first.strip().startswith("[") and bool(first.strip())
             if is_lines:
                 json.loads(first)
+        except UnicodeDecodeError:
+            raise ImportRefused(
+                f"'{path}' is no text in UTF-8; unpack what is compressed, and save it as UTF-8"
+            ) from None
         except ValueError:
             is_lines = False
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -28,6 +29,11 @@ _KINDS = {
 }
 _STATUSES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 _INT64 = 2**63
+_half_pairs = re.compile(
+    rb"\\u[dD](?<!\\\\u[dD])(?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
+).sub
+"""Replaces half surrogate pairs, which JavaScript writes where it cut a text within a character: they would cost the whole body."""
 Number = int | float | str
 
 
@@ -123,7 +129,10 @@ _span_of = msgspec.json.Decoder(_Span).decode
 def read_json(body: bytes, sink: Sink) -> None:
     """Read a body's spans into the sink. Raises Refused when it is no export at all."""
     try:
-        request = _request(body)
+        try:
+            request = _request(body)
+        except _UNREADABLE:
+            request = _request(_half_pairs(rb"\\ufffd", body))
     except _UNREADABLE as error:
         raise Refused(
             f"the body is no OTLP trace export in JSON ({_words(error)}); send an object with 'resourceSpans'"
