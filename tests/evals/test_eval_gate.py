@@ -24,9 +24,13 @@ BAD = [Rule(match="card 1", reply="refund | <b>"), *GOOD]
 
 
 def _gate(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return _treadle(home, "eval", "gate", *arguments)
+
+
+def _treadle(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"TREADLE_URL": home.client.url, "TREADLE_API_KEY": home.key}
-    command = [sys.executable, "-m", "treadle.cli.main", "eval", "gate", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    command = [sys.executable, "-m", "treadle.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False, input="")
 
 
 def test_gate_passes_and_fails_in_a_shell(home: Home, tmp_path: Path) -> None:
@@ -61,6 +65,27 @@ def test_gate_without_anything_to_beat(home: Home) -> None:
 
     assert 2 == done.returncode
     assert "there is nothing to beat" in done.stderr
+
+
+def test_release_of_a_provider_is_tried_through_an_endpoint(home: Home) -> None:
+    """
+    Where a release has no parts that an engine runs, each command names its own option for the endpoint.
+    """
+    address = ["--preset", "vllm", "--url", "http://127.0.0.1:9/v1", "--private", "--no-key"]
+    for words in (
+        ["provider", "add", "far", *address],
+        ["model", "register", "far", "--provider", "far", "--model", "m"],
+    ):
+        made = _treadle(home, *words)
+        assert 0 == made.returncode, made.stderr
+    release_id = json.loads(_treadle(home, "release", "create", "far", "--model", "far", "--json").stdout)["release_id"]
+
+    ran = _treadle(home, "eval", "run", "--release", release_id, "--dataset", "dsv_x")
+    gated = _gate(home, "--endpoint", "support", "--candidate", release_id, "--dataset", "dsv_x")
+
+    assert (2, 2) == (ran.returncode, gated.returncode)
+    assert "name it as --endpoint instead of --release" in ran.stderr
+    assert "give that endpoint's name as --candidate" in gated.stderr
 
 
 def test_gate_with_a_mistyped_candidate(home: Home) -> None:

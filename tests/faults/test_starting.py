@@ -34,7 +34,7 @@ def test_port_taken(tmp_path: Path) -> None:
 
     assert 6 == done.returncode
     assert f"port {port} of 127.0.0.1 is taken" in done.stderr
-    assert f"treadle up --port {port + 1}" in done.stderr
+    assert f"--port {port + 1}, or TREADLE_PORT={port + 1}" in done.stderr
     assert not (tmp_path / "ws").exists()
 
 

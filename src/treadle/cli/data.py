@@ -323,7 +323,7 @@ def _in_words(version: Version) -> str:
 
 
 def _place(change: Change) -> str:
-    return f"trace {change.trace_id[:8]}" if change.trace_id else str(change.row)
+    return f"trace {change.trace_id[:16]}" if change.trace_id else str(change.row)
 
 
 def _print_profile(found: Profile) -> None:

@@ -111,7 +111,7 @@ def run(
     """Run an experiment and print what it came to."""
     with connected() as client:
         target = (
-            of_release(client.releases.get(release_id))
+            of_release(client.releases.get(release_id), "name it as --endpoint instead of --release")
             if release_id is not None
             else Target(
                 model_version_id=model_version(client, model),

@@ -150,10 +150,11 @@ def _targets(
     client: Client, endpoint: str | None, prompt: str | None, label: str, model_version_id: str | None, candidate: str
 ) -> tuple[Target | None, Target | None]:
     """Return what serves now and what is tried; None for what is no target: an experiment, or nothing named."""
+    through = "give that endpoint's name as --candidate"
     if candidate.startswith("exp_"):
         after = None
     elif candidate.startswith("rel_"):
-        after = of_release(client.releases.get(candidate))
+        after = of_release(client.releases.get(candidate), through)
     elif prompt is None:
         after = Target(endpoint=candidate)
     else:
@@ -169,15 +170,15 @@ def _targets(
         raise InvalidInput(
             f"endpoint '{endpoint}' serves no release yet, so there is nothing to beat", code="cli.gate_baseline"
         )
-    return of_release(client.releases.get(serving)), after
+    return of_release(client.releases.get(serving), through), after
 
 
-def of_release(release: Release) -> Target:
-    """Return a release's own parts as a target."""
+def of_release(release: Release, through: str) -> Target:
+    """Return a release's own parts as a target; `through` says how an endpoint is named instead where it has none."""
     if release.manifest.targets:
         raise InvalidInput(
             f"release '{release.name}' v{release.version} is answered by providers, so it is tried through an endpoint that "
-            f"serves it; give that endpoint's name as --candidate",
+            f"serves it, in an environment of its own if you like; {through}",
             code="cli.gate_release",
         )
     return Target(

@@ -47,7 +47,7 @@ def suite(
         _rows_of(task, file.parent)
     with connected() as client:
         target = (
-            of_release(client.releases.get(release_id))
+            of_release(client.releases.get(release_id), "name it as --endpoint instead of --release")
             if release_id is not None
             else Target(endpoint=endpoint, model_version_id=model_version_id)
         )

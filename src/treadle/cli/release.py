@@ -156,7 +156,9 @@ def gate(
 
 @release_command.command("approve", epilog="\b\nExample: treadle release approve rel_01m7y100mm81qbatdgsrcya7aa")
 @click.argument("release_id")
-@click.option("--override-reason", help="Why it may serve although its gate failed or is missing.")
+@click.option(
+    "--override-reason", help="Why it may serve although its gate failed or is missing; 10 characters or more."
+)
 @click.option("--renew", is_flag=True, help="Approve anew, so that it counts from now.")
 @json_option
 def approve(release_id: str, override_reason: str | None, renew: bool, as_json: bool) -> None:

@@ -21,9 +21,10 @@ def bind(settings: Settings) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
+            other = settings.port + 1 if settings.port < 65535 else 8701
             raise Conflict(
                 f"port {settings.port} of {settings.host} is taken by another program; stop it, or choose another port: "
-                f"treadle up --port {settings.port + 1 if settings.port < 65535 else 8701}",
+                f"--port {other}, or TREADLE_PORT={other} in the environment",
                 code="server.port_taken",
             ) from error
         raise Denied(
