@@ -185,3 +185,16 @@ def test_limit_takes_the_same_first_rows_every_time(studio: Studio, tmp_path: Pa
 
     results = studio.experiments.list_results(experiment_id_of(scope.run_id)).items
     assert list(range(1, 8)) == [result.row for result in results]
+
+
+def test_clusters_by_a_column_that_no_row_has(studio: Studio, tmp_path: Path) -> None:
+    """
+    A misspelt column would make every row a cluster and intervals too narrow; it is refused with the columns that there are.
+    """
+    scope = _scope(studio, _new(studio, cluster_by="sesion"), OneEngine(None), tmp_path)
+
+    with pytest.raises(InvalidInput) as caught:
+        studio.run(run_experiment(scope))
+
+    assert "evals.no_clusters" == caught.value.error_code
+    assert "no row has the metadata column 'sesion'" in caught.value.message

@@ -99,6 +99,8 @@ def test_unknown_scorer_names_the_known_ones() -> None:
         ScorerChoice(name="in_label_set", parameters={"labels": []}),
         ScorerChoice(name="regex", parameters={"pattern": "("}),
         ScorerChoice(name="json_schema", parameters={"schema": {"type": "nonsense"}}),
+        ScorerChoice(name="json_schema", parameters={"schema": {"$ref": "https://elsewhere.example/schema"}}),
+        ScorerChoice(name="json_schema", parameters={"schema": {"items": {"$ref": "#/$defs/missing"}}}),
     ],
 )
 def test_wrong_parameters_are_refused_before_any_row(choice: ScorerChoice) -> None:
@@ -190,3 +192,24 @@ def test_pattern_that_never_ends(tmp_path: Path) -> None:
     (endless, plain), (ended, _) = (json.loads(line)["scores"] for line in told.read_text().splitlines())
     assert ("unscored", 1.0, 1.0) == (endless["label"], plain["value"], ended["value"])
     assert "tries endless ways" in endless["reason"]
+
+
+def test_json_schema_that_refers_into_itself() -> None:
+    """
+    References that lead somewhere are taken: definitions, anchors, identifiers inside, the schema itself, properties named '$ref'.
+    """
+    schema: JsonValue = {
+        "$id": "https://one.example/order",
+        "properties": {
+            "first": {"$ref": "#/$defs/line"}, "next": {"$ref": "#"}, "named": {"$ref": "#total"},
+            "other": {"$ref": "https://one.example/line"}, "$ref": {"type": "string"},
+        },
+        "$defs": {"line": {"$id": "https://one.example/line", "type": "object"}, "sum": {"$anchor": "total", "type": "number"}},
+        "enum": [{"first": {}, "named": 1}, {"$ref": "data, and no reference"}],
+    }  # fmt: skip
+
+    score = judge(
+        ScorerChoice(name="json_schema", parameters={"schema": schema}), '{"first": {}, "named": 1}', expected=""
+    )
+
+    assert (1.0, "fits") == (score.value, score.label)

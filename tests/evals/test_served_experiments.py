@@ -488,3 +488,28 @@ def _wait_for_limits(home: Home, count: int) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"the gateway does not know {count} limits")
+
+
+def test_function_says_what_no_database_keeps(home: Home) -> None:
+    """
+    NUL and halves of surrogate pairs become marks, in answers and in reasons; the experiment goes on with the other rows.
+    """
+    version = keep(home, ROWS)
+    new = NewExperiment(
+        name="odd", target=Target(function="odd v1"), dataset_version_id=version, limit=3,
+        scorers=[ScorerChoice(name="exact_match")],
+    )  # fmt: skip
+
+    def answer(row: WaitingRow) -> str:
+        if row.row == 1:
+            return "a\0b\ud83d"
+        if row.row == 2:
+            raise ValueError("no\0 \ud83d")
+        return "lost"
+
+    made = home.client.experiments.run_function(answer, new)
+    done(home, made.run_id)
+
+    results = home.client.experiments.list_results(made.experiment_id).items
+    assert ["a\ufffdb?", None, "lost"] == [each.output for each in results]
+    assert "ValueError: no\ufffd ?" == results[1].error

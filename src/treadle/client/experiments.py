@@ -12,7 +12,14 @@ from pathlib import Path
 from treadle.client.calls import Call, Send
 from treadle.core.types import Page
 from treadle.evals.comparisons.types import ComparisonReport, Plan, SliceKind, SliceReport
-from treadle.evals.functions.types import NewOutput, NewOutputs, OutputsKept, WaitingRow
+from treadle.evals.functions.types import (
+    MOST_ERROR,
+    MOST_OUTPUT,
+    NewOutput,
+    NewOutputs,
+    OutputsKept,
+    WaitingRow,
+)
 from treadle.evals.grid.types import GridOnly, GridOrder, GridOrdering, GridRow
 from treadle.evals.judges.types import Calibration, NewCalibration
 from treadle.evals.people.types import HandedOver, NewHandOver, NewTakeBack
@@ -240,13 +247,19 @@ def answer_by(function: Callable[[WaitingRow], str], row: WaitingRow) -> NewOutp
     """Return what a function says to a row; what it raises is the row's error, for that is what callers would have had."""
     began = time.perf_counter()
     try:
-        output = function(row)
-        said = (
-            {"output": output}
-            if isinstance(output, str)
-            else {"error": f"it returned {type(output).__name__}, no text"}
-        )
+        output: object = function(row)
+        if not isinstance(output, str):
+            said = {"error": f"it returned {type(output).__name__}, no text"}
+        elif len(output) > MOST_OUTPUT:
+            said = {"error": f"it returned {len(output):,} characters, and an answer has {MOST_OUTPUT:,} at most"}
+        else:
+            said = {"output": _keepable(output)}
     except Exception as error:  # the border to somebody else's code
-        said = {"error": f"{type(error).__name__}: {error}"[:10_000]}
+        said = {"error": _keepable(f"{type(error).__name__}: {error}"[:MOST_ERROR])}
     latency_ms = (time.perf_counter() - began) * 1000
     return NewOutput.model_validate({"row": row.row, "repeat": row.repeat, "latency_ms": latency_ms, **said})
+
+
+def _keepable(text: str) -> str:
+    """Return a text without NUL and halves of surrogate pairs, which models do say and no database keeps."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

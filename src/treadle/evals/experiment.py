@@ -16,7 +16,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from treadle.core.errors import InvalidInput, Unavailable
 from treadle.core.types import JsonObject
@@ -90,7 +90,8 @@ async def run_experiment(scope: RunScope) -> JsonObject:
 
 
 async def _extract_rows(scope: RunScope, new: NewExperiment) -> int:
-    """Write the rows to the run's folder; return how many. Raises InvalidInput when the part has none."""
+    """Write the rows to the run's folder; return how many. Raises InvalidInput when the part has none, or no row
+    the column of the clusters."""
     (path,) = await data.fetch_files(scope.ctx, new.dataset_version_id)
     answer = await scope.child(
         "treadle.evals.worker:extract_rows",
@@ -109,6 +110,13 @@ async def _extract_rows(scope: RunScope, new: NewExperiment) -> int:
             else f"dataset version '{new.dataset_version_id}' has no rows in part '{new.part}' "
             f"(its parts: {answer['parts'] or 'none'}); name another part, or split it with: treadle data prepare",
             code="evals.no_rows",
+        )
+    columns = cast(list[str], answer["columns"])
+    if new.cluster_by is not None and new.cluster_by not in columns:
+        raise InvalidInput(
+            f"no row has the metadata column '{new.cluster_by}' that `cluster_by` names (there are: "
+            f"{', '.join(columns) or 'none'}), so every row would count for itself; name one of these, or leave it out",
+            code="evals.no_clusters",
         )
     return count
 

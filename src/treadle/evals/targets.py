@@ -21,7 +21,7 @@ from treadle.evals.functions import store as outputs
 from treadle.evals.functions.types import NewOutput
 from treadle.evals.given import COMPLETIONS, NoLikelihoods, echo_request, read_echo
 from treadle.evals.judges.asking import NOWHERE, caller_of
-from treadle.evals.patience import LimitPatience, Sleep, limit_in
+from treadle.evals.patience import FIRST_PAUSE_SECONDS, LIMIT_PATIENCE_SECONDS, TRIES, LimitPatience, Sleep, limit_in
 from treadle.evals.readers import CONVERSATION, open_reader
 from treadle.evals.scorers import resolve
 from treadle.evals.target import Answer, Asker, Asks, Engines, Row, Traced, logprobs_of, request_of
@@ -39,9 +39,6 @@ from treadle.prompts.jinja_room import JinjaRoom
 from treadle.prompts.types import Version as PromptVersion
 
 CHAT_PATH = "/v1/chat/completions"
-TRIES = 6
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 90.0
 LOOK_SECONDS = 0.2
 SILENCE_SECONDS = 900.0
 """A function that is waited for and sends nothing for so long is given up; what it sent stays, and the experiment goes on with
@@ -153,7 +150,7 @@ class EndpointAsker:
     async def ask(self, row: Row) -> Answer:
         """Return the answer to a row. Waits where a limit or an upstream says that it is too much now.
 
-        Raises LimitReached where a limit of this gateway asks for more patience than an experiment has: that is no answer
+        Raises LimitReached where a limit of the gateway or the provider asks for more patience than an experiment has: that is no answer
         of the target, and must not count as one.
         """
         if self._reads and row.messages is not None:
@@ -178,7 +175,7 @@ class EndpointAsker:
             answer = self._answer(told, row, (time.perf_counter() - began) * 1000)
             pause = told.retry_after_seconds or FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)
             may_pass = told.status == 429 or told.status >= 500
-            if not may_pass or attempt == TRIES or pause > LONGEST_PAUSE_SECONDS:
+            if not may_pass or attempt == TRIES or pause > LIMIT_PATIENCE_SECONDS:
                 return answer
             await self._sleep(pause)
 

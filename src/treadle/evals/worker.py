@@ -36,7 +36,8 @@ def extract_rows(spec: JsonObject, report: Report) -> JsonObject:
     """Write the rows of one part as JSON lines: row, input, expected, messages, metadata.
 
     spec: `examples` (path of the Parquet file), `part` (or None for all), `limit` (or None), `to` (path to write).
-    Returns {"rows": how many, "parts": those there are, in words}. Safe to repeat: the file is put in place whole.
+    Returns {"rows": how many, "parts": those there are, in words, "columns": those of the metadata that hold something}.
+    Safe to repeat: the file is put in place whole.
     """
     target = Path(str(spec["to"]))
     rows = read_rows(Path(str(spec["examples"])))
@@ -44,19 +45,23 @@ def extract_rows(spec: JsonObject, report: Report) -> JsonObject:
     limit = spec["limit"]
     if isinstance(limit, int):
         wanted = wanted[:limit]
+    columns: set[str] = set()
     waiting = target.with_suffix(".part")
     with waiting.open("w", encoding="utf-8") as file:
         for row in wanted:
+            metadata = json.loads(row.metadata) if row.metadata else {}
+            columns |= {name for name, value in metadata.items() if value is not None}
             line = {
                 "row": row.row,
                 "input": row.input,
                 "expected": row.expected_output,
                 "messages": json.loads(row.messages) if row.messages else None,
-                "metadata": json.loads(row.metadata) if row.metadata else {},
+                "metadata": metadata,
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
     waiting.replace(target)
-    return {"rows": len(wanted), "parts": ", ".join(sorted({row.part for row in rows if row.part}))}
+    parts = ", ".join(sorted({row.part for row in rows if row.part}))
+    return {"rows": len(wanted), "parts": parts, "columns": sorted(columns)}
 
 
 def score_rows(spec: JsonObject, report: Report) -> JsonObject:

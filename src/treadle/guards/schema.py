@@ -35,6 +35,15 @@ class Schema:
         except RecursionError:
             raise CheckOptionsInvalid("the JSON schema is nested too deeply; make it flatter") from None
         self._validator = Draft202012Validator(document, registry=Registry())
+        self._document = document
+
+    def lost_reference(self) -> str | None:
+        """Return the first reference that leads nowhere: no text could fit its schema, whatever it says. None when all lead somewhere."""
+        from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # it ships no types
+        from referencing.jsonschema import DRAFT202012
+
+        resource = DRAFT202012.create_resource(self._document)
+        return _lost_in(resource, REGISTRY.resolver_with_root(resource))
 
     def fault(self, text: str) -> str | None:
         """Return in words why a text does not fit, or None when it does. Names fields, never their values."""
@@ -80,6 +89,20 @@ class SchemaCheck:
     def settled(self, text: str) -> int:
         """See `Check`: nothing, before the end."""
         return 0
+
+
+def _lost_in(resource: Any, resolver: Any) -> str | None:
+    from referencing.exceptions import Unresolvable
+
+    contents = resource.contents
+    for word in ("$ref", "$dynamicRef"):
+        if isinstance(contents, Mapping) and word in contents:
+            try:
+                resolver.lookup(contents[word])
+            except Unresolvable:
+                return str(contents[word])
+    inside = (_lost_in(each, resolver.in_subresource(each)) for each in resource.subresources())
+    return next((lost for lost in inside if lost is not None), None)
 
 
 def _in_words(error: Any) -> str:

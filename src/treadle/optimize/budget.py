@@ -23,7 +23,7 @@ class Budget:
     max_calls: int
     max_usd: Decimal | None = None
     calls: int = 0
-    """Requests begun."""
+    """Requests begun, without those that got no answer."""
     usd: Decimal = field(default_factory=Decimal)
     """What settled requests cost."""
     reserved_calls: int = 0
@@ -62,3 +62,9 @@ class Budget:
             return
         self.usd += cost_usd
         self._dearest[endpoint] = max(cost_usd, self._dearest.get(endpoint, cost_usd))
+
+    def give_back(self, endpoint: str, cost_usd: Decimal | None) -> None:
+        """Take back a request that got no answer; what it cost all the same is counted where that is known."""
+        self._under_way[endpoint] -= 1
+        self.calls -= 1
+        self.usd += cost_usd or 0

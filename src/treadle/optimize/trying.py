@@ -12,6 +12,7 @@ from treadle.core.errors import InvalidInput, Unavailable
 from treadle.core.types import JsonObject
 from treadle.evals.judges.asking import Ask
 from treadle.evals.judges.reply import Reply
+from treadle.evals.patience import reach
 from treadle.evals.scorers import make_judge, resolve
 from treadle.evals.scoring.case import Case, Scorer
 from treadle.http.context import Context
@@ -122,21 +123,15 @@ class Trier:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def request(self, endpoint: str, messages: list[JsonObject], fields: JsonObject) -> Reply:
-        """Ask once, within the budget; what an earlier attempt was answered counts there already. Raises Spent, Unavailable."""
+        """Ask once, within the budget; what an earlier attempt was answered counts there already. Waits for limits, and for an
+        endpoint that is away for a moment. Raises Spent, Unavailable, LimitReached."""
         asked = digest_of([endpoint, messages, fields])
         self._times[asked] += 1
         key = f"{asked} {self._times[asked]}"
         known = await self._memory.find(key)
         if known is not None:
             return known
-        while self.budget.must_wait(endpoint):
-            await asyncio.sleep(0.01)
-        self.budget.take(endpoint, self.new.endpoint)
-        reply: Reply | None = None
-        try:
-            reply = await self._ask(self._ctx, endpoint, messages, fields)
-        finally:
-            self.budget.settle(endpoint, None if reply is None else reply.cost_usd)
+        reply = await reach(lambda: self._once(endpoint, messages, fields), f"endpoint '{endpoint}'")
         if reply.problem is not None:
             raise Unavailable(
                 f"endpoint '{endpoint}' gives no answers: {reply.problem}; see that it serves, and start again",
@@ -145,6 +140,21 @@ class Trier:
         # A model may well say NUL, or half of a surrogate pair; nothing that is kept of it may hold either.
         reply = reply._replace(text=reply.text.encode("utf-8", "replace").decode().replace("\0", "\ufffd"))
         await self._memory.keep(key, reply)
+        return reply
+
+    async def _once(self, endpoint: str, messages: list[JsonObject], fields: JsonObject) -> Reply:
+        """Send one request within the budget; what got no answer is no call."""
+        while self.budget.must_wait(endpoint):
+            await asyncio.sleep(0.01)
+        self.budget.take(endpoint, self.new.endpoint)
+        reply: Reply | None = None
+        try:
+            reply = await self._ask(self._ctx, endpoint, messages, fields)
+        finally:
+            if reply is not None and reply.problem is not None:
+                self.budget.give_back(endpoint, reply.cost_usd)
+            else:
+                self.budget.settle(endpoint, None if reply is None else reply.cost_usd)
         return reply
 
     def keep(

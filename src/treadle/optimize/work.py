@@ -57,7 +57,7 @@ async def run_optimization(scope: RunScope) -> JsonObject:
         await scope.ctx.db.write(lambda db: store.forget_answers(db, optimization_id))
         return outputs
     finally:
-        budget.max_calls = budget.calls  # a method that works in a thread must not go on asking once the run is over
+        budget.max_calls = 0  # a method that works in a thread must not go on asking once the run is over
         await trier.close()
         await scope.ctx.db.write(lambda db: store.save_candidates(db, optimization_id, trier.candidates))
         await scope.ctx.db.write(lambda db: store.save_spent(db, optimization_id, budget.calls, budget.usd))

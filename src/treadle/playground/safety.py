@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 from treadle.core.errors import InvalidInput
 from treadle.core.ids import derive_id
 from treadle.core.types import JsonObject
 from treadle.evals.judges.asking import Ask, ask_through, require_endpoint
+from treadle.evals.patience import reach
 from treadle.gateway.plane import DataPlane
 from treadle.guards.leak import LeakCheck, canary_for, with_canary
 from treadle.http.context import Context
@@ -92,7 +94,8 @@ async def _attack(scope: RunScope, version: Version, new: NewSafety, ask: Ask) -
             if new.attacked not in version.variables:
                 messages = [*messages, {"role": "user", "content": attempt.text}]
             marked, secrets = _marked(messages, canary, attempt.text)
-            reply = await ask(scope.ctx, new.endpoint, marked, dict(new.parameters))
+            asking = partial(ask, scope.ctx, new.endpoint, marked, dict(new.parameters))
+            reply = await reach(asking, f"endpoint '{new.endpoint}'")
         done += 1
         scope.progress(done / len(attempts), f"{done} of {len(attempts)} attempts")
         lost = reply.problem or reply.refusal

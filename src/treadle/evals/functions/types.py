@@ -8,6 +8,11 @@ from pydantic import Field, model_validator
 
 from treadle.core.types import JsonObject, Record
 
+MOST_OUTPUT = 10_000_000
+"""Characters of an answer."""
+MOST_ERROR = 10_000
+"""Characters of the reason why there is none."""
+
 
 class WaitingRow(Record):
     """A row that a function is still to answer."""
@@ -33,9 +38,9 @@ class NewOutput(Record):
     """The row in the dataset version, from 1."""
     repeat: int = Field(default=1, ge=1, le=100)
     """Which asking of it."""
-    output: str | None = Field(default=None, max_length=10_000_000)
+    output: str | None = Field(default=None, max_length=MOST_OUTPUT)
     """What it answered; None when it failed."""
-    error: str | None = Field(default=None, max_length=10_000)
+    error: str | None = Field(default=None, max_length=MOST_ERROR)
     """Why there is no answer."""
     latency_ms: float = Field(default=0.0, ge=0)
     """How long it took."""

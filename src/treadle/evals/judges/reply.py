@@ -34,7 +34,7 @@ class Reply(NamedTuple):
     refusal_code: str | None = None
     """The gateway's word for why, such as 'guard_blocked'; None where there is an answer."""
     limit: str | None = None
-    """What a limit of the gateway says; None where none stopped the request."""
+    """What a limit says, of the gateway or of the provider; None where none stopped the request."""
     may_pass: bool = True
     """Whether a problem may be over soon: a limit, an upstream that is away."""
     pause_seconds: float | None = None

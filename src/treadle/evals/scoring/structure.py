@@ -44,9 +44,11 @@ def _schema_fault(parameters: JsonObject) -> str | None:
     if not isinstance(parameters["schema"], dict):
         return "`schema` as a JSON object"
     try:
-        Schema(parameters["schema"])
+        lost = Schema(parameters["schema"]).lost_reference()
     except CheckOptionsInvalid as error:
         return f"`schema` as a JSON schema of draft 2020-12 ({error.message})"
+    if lost is not None:
+        return f"`schema` to hold all that it refers to; it does not hold '{lost[:200]}', so nothing would fit it"
     return None
 
 
