@@ -204,6 +204,36 @@ def test_the_audit_log_is_narrowed_and_verified(home: Home, open_home: OpenPage)
     look(page, "audit")
 
 
+def test_a_page_is_fetched_when_the_server_is_back(home: Home, open_home: OpenPage) -> None:
+    """
+    Without a server a page that one never saw says so within the frame, and opens by itself when the server is back.
+    """
+    page = open_home("/models", expect="The server does not answer")
+    expect(page.get_by_role("heading", level=1, name="Models")).to_be_visible()
+    settle(page)
+    page.route("**/*", lambda route: route.abort())
+
+    page.get_by_role("link", name="Alerts").click()
+    expect(page.get_by_role("main").get_by_text("The server does not answer")).to_be_visible()
+    expect(page.get_by_role("link", name="Datasets")).to_be_visible()
+    page.unroute("**/*")
+
+    expect(page.get_by_role("heading", level=1, name="Alerts")).to_be_visible()
+
+
+def test_a_page_of_a_build_that_is_gone(home: Home, open_home: OpenPage) -> None:
+    """
+    Where the server has other pages than those that are open, the address is opened with the new ones.
+    """
+    page = open_home("/models", expect="The server does not answer")
+    expect(page.get_by_role("heading", level=1, name="Models")).to_be_visible()
+    page.route("**/assets/Alerts-*.js", lambda route: route.abort(), times=1)
+
+    page.get_by_role("link", name="Alerts").click()
+
+    expect(page.get_by_role("heading", level=1, name="Alerts")).to_be_visible()
+
+
 def test_who_may_not_see_is_told_so(home: Home, context: BrowserContext) -> None:
     """
     A viewer gets the refusal in words on the pages of those who govern, and no button that would be refused.

@@ -138,6 +138,62 @@ def test_a_link_opens_the_same_columns_and_rows(home: Home, open_home: OpenPage)
     expect(broken.get_by_label("input of row 1")).to_have_value("")
 
 
+def test_another_link_on_the_same_page_is_another_board(home: Home, open_home: OpenPage) -> None:
+    """
+    Whoever stands on the playground and follows a link to another board sees that one, and each keeps what was written on it.
+    """
+    endpoint(home, "echo", ECHO)
+    page = open_home("/playground")
+    page.get_by_label("Endpoint").select_option("echo")
+    page.get_by_label("input of row 1").fill("the first")
+    page.get_by_role("button", name="Ask 1 cell").click()
+    expect(page).to_have_url(re.compile("state="))
+    first = page.url
+    page.get_by_label("input of row 1").fill("the second")
+    page.get_by_role("button", name="Ask 1 cell").click()
+    expect(page).not_to_have_url(first)
+    expect(page.get_by_role("region", name="All answers")).to_contain_text("trace")
+
+    page.goto(first)
+
+    expect(page.get_by_label("input of row 1")).to_have_value("the first")
+    expect(page.get_by_text("Nothing was asked yet.")).to_be_visible()
+    expect(page.get_by_text("What you wrote here before is still here.")).to_have_count(0)
+
+
+def test_an_answer_stands_with_what_was_asked(home: Home, open_home: OpenPage) -> None:
+    """
+    No answer passes for one to another question: what was changed since says so, and what came later in its place has none.
+    """
+    endpoint(home, "echo", ECHO)
+    endpoint(home, "other", Rule(match="", reply="no"))
+    page = open_home("/playground")
+    page.get_by_label("Endpoint").select_option("echo")
+    page.get_by_label("input of row 1").fill("one")
+    page.get_by_role("button", name="Another row").click()
+    page.get_by_label("input of row 2").fill("two")
+    page.get_by_role("button", name="Another column").click()
+    page.get_by_role("button", name="Ask 4 cells").click()
+    answers = page.get_by_role("table", name="Answers by row and column")
+    expect(answers.get_by_role("link", name="trace")).to_have_count(4)
+    changed = answers.get_by_text("Asked before this was changed")
+    expect(changed).to_have_count(0)
+
+    page.get_by_role("group", name="Column 1", exact=True).get_by_label("Endpoint").select_option("other")
+    expect(answers.get_by_role("columnheader").nth(1)).to_contain_text("echo")
+    expect(changed).to_have_count(2)
+    page.get_by_label("input of row 1").fill("one and a half")
+    expect(changed).to_have_count(3)
+    page.get_by_role("button", name="Remove column 2").click()
+    page.get_by_role("button", name="Another column").click()
+    page.get_by_role("button", name="Remove row 2").click()
+    page.get_by_role("button", name="Another row").click()
+
+    expect(answers.locator("tbody tr").nth(0).get_by_role("cell").nth(0)).to_contain_text("trace")
+    expect(answers.get_by_role("link", name="trace")).to_have_count(1)
+    expect(answers.get_by_text("not asked")).to_have_count(3)
+
+
 def test_rows_come_from_a_dataset(home: Home, open_home: OpenPage, tmp_path: Path) -> None:
     """
     Rows of a dataset fill in the variables by name, and what they expect stands beside the answers.

@@ -77,6 +77,6 @@ const PART_NOT_FETCHED = /dynamically imported module|importing a module script 
 export function problemOf(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown
   const words = thrown instanceof Error ? thrown.message : String(thrown)
-  if (PART_NOT_FETCHED.test(words)) return serverGone(thrown)
+  if (PART_NOT_FETCHED.test(words)) return serverGone('')
   return new Problem(500, 'page_failed', t`This page failed`, words)
 }

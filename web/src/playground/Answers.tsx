@@ -5,9 +5,10 @@ import { Checkbox } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { lazy, Suspense, useState } from 'react'
 import { count, duration, usd } from '../format/numbers'
+import { WarnIcon } from '../ui/icons'
 import { Status } from '../ui/Status'
 import { Untrusted } from '../ui/text'
-import type { Column, Row } from './board'
+import { isAskedNow, type Column, type Row } from './board'
 import styles from './Playground.module.css'
 import type { CellState, ColumnState } from './useAsking'
 
@@ -28,14 +29,14 @@ export function Answers({ columns, rows, names, stateOf }: AnswersProps) {
           <thead>
             <tr>
               <th scope="col">{t`Row`}</th>
-              {columns.map((column, at) => <th key={column.key} scope="col">{t`Column ${at + 1}: ${namedOf(column)}, ${column.endpoint || t`no endpoint`}`}<Sum state={stateOf(column.key)} /></th>)}
+              {columns.map((column, at) => <th key={column.key} scope="col">{headOf(at + 1, stateOf(column.key).asked?.column ?? column)}<Sum state={stateOf(column.key)} /></th>)}
             </tr>
           </thead>
           <tbody>
             {rows.map((row, at) => (
               <tr key={row.key}>
                 <th scope="row"><span className="dim">{at + 1}</span> <Untrusted text={(row.variables[names[0] ?? ''] ?? '').slice(0, 200)} />{row.expected !== null && <p className="untrusted"><span className="dim">{t`expected`} </span>{row.expected}</p>}</th>
-                {columns.map(({ key }) => <td key={key}><Cell cell={stateOf(key).cells[row.key]} busy={stateOf(key).busy} formatted={formatted} /></td>)}
+                {columns.map((column) => <td key={column.key}><Cell state={stateOf(column.key)} column={column} row={row} formatted={formatted} /></td>)}
               </tr>
             ))}
           </tbody>
@@ -54,7 +55,8 @@ function Sum({ state }: { state: ColumnState }) {
   return <span className={styles.sum}>{t`${cost}, ${duration(told.reduce((sum, cell) => sum + cell.latency_ms, 0) / told.length)} on average`}</span>
 }
 
-function Cell({ cell, busy, formatted }: { cell: CellState | undefined; busy: boolean; formatted: boolean }) {
+function Cell({ state: { cells, busy, asked }, column, row, formatted }: { state: ColumnState; column: Column; row: Row; formatted: boolean }) {
+  const cell = cells[row.key]
   if (cell === undefined) return <span className="dim">{busy ? t`waiting…` : t`not asked`}</span>
   const { told, text } = cell
   return (
@@ -63,9 +65,15 @@ function Cell({ cell, busy, formatted }: { cell: CellState | undefined; busy: bo
       {told?.tool_calls.map((call) => <p key={call.id || call.name}><Trans>calls <code className="untrusted">{call.name}({call.arguments})</code></Trans></p>)}
       {told?.status === 'answered' && text === '' && told.tool_calls.length === 0 && <span className="dim">{t`an empty answer`}</span>}
       {told !== null && told.status !== 'answered' && <p><Status state={told.status === 'failed' ? 'failed' : 'cancelled'} word={told.status === 'failed' ? t`No answer` : t`Not asked`} /> <span className="untrusted">{told.error}</span></p>}
+      {asked !== null && !isAskedNow(asked, column, row) && <p className="dim"><WarnIcon size={13} /> {t`Asked before this was changed`}</p>}
       {told === null ? <span className="dim">{t`speaking…`}</span> : <Facts told={told} />}
     </div>
   )
+}
+
+/** A column by what was asked of whom. */
+function headOf(number: number, column: Column): string {
+  return t`Column ${number}: ${namedOf(column)}, ${column.endpoint || t`no endpoint`}`
 }
 
 function namedOf(column: Column): string {

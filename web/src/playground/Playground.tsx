@@ -4,7 +4,7 @@ import { Trans } from '@lingui/react/macro'
 import { Button, NumberInput } from '@mantine/core'
 import { useInfiniteQuery, useQueries } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { usd } from '../format/numbers'
 import { useMay } from '../governance/queries'
 import { promptVersionQuery } from '../prompts/queries'
@@ -14,7 +14,7 @@ import { keep, readKept } from '../ui/kept'
 import { Page, Section } from '../ui/Page'
 import { Empty } from '../ui/states'
 import { Answers } from './Answers'
-import { boardIn, boardOf, faultOfColumn, linkOf, MOST_COLUMNS, namesOf, newColumn, newRow, nextKey, type Board, type Column } from './board'
+import { boardIn, boardOf, faultOfColumn, lastKeyOf, linkOf, MOST_COLUMNS, namesOf, newColumn, newRow, type Board, type Column } from './board'
 import { ColumnEdit } from './ColumnEdit'
 import { RowsEdit } from './RowsEdit'
 import styles from './Playground.module.css'
@@ -22,6 +22,11 @@ import { useAsking } from './useAsking'
 
 export function Playground() {
   const { prompt, version, state } = useSearch({ from: '/frame/playground' })
+  const place = `treadle-playground:${prompt ?? ''}:${version ?? ''}:${state ?? ''}`
+  // What a desk asks goes into the address, and it stays the same desk; with any other address it is another one.
+  const asked = useRef<string>(undefined)
+  const [desk, setDesk] = useState({ place, number: 1 })
+  if (desk.place !== place) setDesk({ place, number: state !== undefined && state === asked.current ? desk.number : desk.number + 1 })
   return (
     <Page
       title={t`Playground`}
@@ -30,18 +35,22 @@ export function Playground() {
       python={'client.playground.try_grid(NewGrid(prompts=[TriedPrompt(name="greeting")], endpoints=["plain"], rows=[{"name": "Ada"}]))'}
     >
       <Desk
-        place={`treadle-playground:${prompt ?? ''}:${version ?? ''}:${state ?? ''}`}
+        key={desk.number}
+        place={place}
+        asks={(link) => (asked.current = link)}
         fresh={boardOf(state) ?? { columns: [newColumn(1, prompt ? { prompt, version: version ?? 'latest' } : {})], rows: [newRow(1)] }}
       />
     </Page>
   )
 }
 
-/** `fresh`: what the address says. What was changed since is kept under `place` for this tab. */
-function Desk({ place, fresh }: { place: string; fresh: Board }) {
+/** `fresh`: what the address says; `asks` is told what it is about to say. What was changed since is kept under `place` for this tab. */
+function Desk({ place, asks, fresh }: { place: string; asks: (link: string) => void; fresh: Board }) {
   const [kept, setKept] = useState(() => boardIn(readKept('session', place)))
   const [board, setBoard] = useState(kept ?? fresh)
   const [budget, setBudget] = useState('')
+  const lastKey = useRef(Math.max(lastKeyOf(board), lastKeyOf(fresh)))
+  const nextKey = (): number => (lastKey.current += 1)
   const asking = useAsking()
   const navigate = useNavigate()
   const may = useMay('gateway.invoke')
@@ -63,6 +72,7 @@ function Desk({ place, fresh }: { place: string; fresh: Board }) {
     setKept(null)
     if (link !== null) {
       keep('session', place, null)
+      asks(link)
       void navigate({ to: '/playground', search: { state: link }, replace: true, resetScroll: false })
     }
     for (const column of which) void asking.run(column, rows, names, budget)
@@ -78,7 +88,7 @@ function Desk({ place, fresh }: { place: string; fresh: Board }) {
       <Section
         title={t`Columns`}
         beside={<div className="row">
-            <Button size="xs" variant="default" disabled={columns.length >= MOST_COLUMNS} onClick={() => setBoard({ ...board, columns: [...columns, { ...columns.at(-1)!, key: nextKey(columns) }] })}>{t`Another column`}</Button>
+            <Button size="xs" variant="default" disabled={columns.length >= MOST_COLUMNS} onClick={() => setBoard({ ...board, columns: [...columns, { ...columns.at(-1)!, key: nextKey() }] })}>{t`Another column`}</Button>
             {address === null ? <span className="dim">{t`Too long to share as a link: save the columns as versions first`}</span> : <span className="row"><CopyButton text={address} what={t`link to this playground`} /><span className="dim">{t`link to share`}</span></span>}
           </div>}
       >
@@ -114,7 +124,7 @@ function Desk({ place, fresh }: { place: string; fresh: Board }) {
           ))}
         </div>
       </Section>
-      <RowsEdit rows={rows} names={names} set={(next) => setBoard((before) => ({ ...before, rows: next }))} />
+      <RowsEdit rows={rows} names={names} nextKey={nextKey} set={(next) => setBoard((before) => ({ ...before, rows: next }))} />
       <Section
         title={t`Answers`}
         beside={<div className="row" style={{ alignItems: 'flex-end' }}>

@@ -7,18 +7,20 @@ import { datasetsFound, PARTS } from '../data/queries'
 import { Dialog } from '../ui/Dialog'
 import { byName, NamePick } from '../ui/NamePick'
 import { Section } from '../ui/Page'
-import { MOST_ROWS, newRow, nextKey, type Row } from './board'
+import { MOST_ROWS, newRow, type Row } from './board'
 import styles from './Playground.module.css'
 import { rowsOf } from './queries'
 
-export function RowsEdit({ rows, names, set }: { rows: Row[]; names: string[]; set: (rows: Row[]) => void }) {
+type RowsEditProps = { rows: Row[]; names: string[]; nextKey: () => number; set: (rows: Row[]) => void }
+
+export function RowsEdit({ rows, names, nextKey, set }: RowsEditProps) {
   return (
     <Section
       title={t`Rows`}
       beside={<div className="row">
           <span className="dim">{plural(rows.length, { one: '# row', other: '# rows' })}</span>
-          <Button size="xs" variant="default" disabled={rows.length >= MOST_ROWS} onClick={() => set([...rows, newRow(nextKey(rows))])}>{t`Another row`}</Button>
-          <FromDataset names={names} take={(taken) => set(taken)} />
+          <Button size="xs" variant="default" disabled={rows.length >= MOST_ROWS} onClick={() => set([...rows, newRow(nextKey())])}>{t`Another row`}</Button>
+          <FromDataset names={names} nextKey={nextKey} take={set} />
         </div>}
     >
       <ol className={styles.rows}>
@@ -39,7 +41,7 @@ export function RowsEdit({ rows, names, set }: { rows: Row[]; names: string[]; s
   )
 }
 
-function FromDataset({ names, take }: { names: string[]; take: (rows: Row[]) => void }) {
+function FromDataset({ names, nextKey, take }: { names: string[]; nextKey: () => number; take: (rows: Row[]) => void }) {
   const [opened, { open, close }] = useDisclosure(false)
   const [name, setName] = useState('')
   const [part, setPart] = useState('')
@@ -50,7 +52,7 @@ function FromDataset({ names, take }: { names: string[]; take: (rows: Row[]) => 
     if (items.length === 0) throw new Error(t`no row of the dataset is like that; look for other words, or another part`)
     // The input goes where the prompt asks for 'input', or for one thing only; other columns go by their name.
     const main = names.includes('input') ? 'input' : (names[0] ?? 'input')
-    take(items.map((example, at) => newRow(at + 1, { ...columnsOf(example.metadata ?? {}), [main]: example.input }, example.expected_output ?? null)))
+    take(items.map((example) => newRow(nextKey(), { ...columnsOf(example.metadata ?? {}), [main]: example.input }, example.expected_output ?? null)))
   }
   return (
     <>

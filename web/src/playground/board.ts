@@ -37,7 +37,17 @@ export function newRow(key: number, variables: Record<string, string> = {}, expe
   return { key, variables, expected }
 }
 
-export const nextKey = (all: readonly { key: number }[]): number => Math.max(0, ...all.map(({ key }) => key)) + 1
+/** The largest key on a board. What was removed may have answers still: its key is not given again. */
+export const lastKeyOf = ({ columns, rows }: Board): number => Math.max(0, ...[...columns, ...rows].map(({ key }) => key))
+
+/** What stood on the board when a column was asked. */
+export type Asked = { column: Column; names: readonly string[]; rows: readonly Row[] }
+
+/** Whether an answer of a column to a row is one to what stands on the board now. */
+export function isAskedNow({ column: before, names, rows }: Asked, column: Column, row: Row): boolean {
+  const asked = rows.find(({ key }) => key === row.key)
+  return asked !== undefined && JSON.stringify([before, variablesFor(asked, names)]) === JSON.stringify([column, variablesFor(row, names)])
+}
 
 export type Tried = NonNullable<Body<'/api/v1/playground', 'post'>>['prompts'][number]
 

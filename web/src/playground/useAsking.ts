@@ -1,14 +1,14 @@
 /* Asking columns: what has been said so far of every cell, and how to stop. */
 import { useEffect, useRef, useState } from 'react'
 import { problemOf, type Problem } from '../api/problem'
-import { parametersOf, triedOf, variablesFor, type Column, type Row } from './board'
+import { parametersOf, triedOf, variablesFor, type Asked, type Column, type Row } from './board'
 import { ask, type Told } from './stream'
 
 /** A cell that speaks has a text only; one that is done has all of it. */
 export type CellState = { text: string; told: Told | null }
-export type ColumnState = { busy: boolean; problem: Problem | null; cells: Record<number, CellState> }
+export type ColumnState = { busy: boolean; problem: Problem | null; asked: Asked | null; cells: Record<number, CellState> }
 
-const NOTHING: ColumnState = { busy: false, problem: null, cells: {} }
+const NOTHING: ColumnState = { busy: false, problem: null, asked: null, cells: {} }
 
 export function useAsking() {
   const [columns, setColumns] = useState<Record<number, ColumnState>>({})
@@ -24,7 +24,7 @@ export function useAsking() {
     stop(column.key)
     const controller = new AbortController()
     stops.current.set(column.key, controller)
-    set(column.key, () => ({ busy: true, problem: null, cells: {} }))
+    set(column.key, () => ({ busy: true, problem: null, asked: { column, names, rows }, cells: {} }))
     const keyOf = (place: number): number => rows[place]?.key ?? -1
     const say = (row: number, change: (before: CellState | undefined) => CellState): void =>
       set(column.key, (before) => ({ ...before, cells: { ...before.cells, [row]: change(before.cells[row]) } }))
