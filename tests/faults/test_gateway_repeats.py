@@ -12,7 +12,7 @@ import pytest
 from tests.gateway.harness import Plane, wait_for
 from tests.gateway.upstreams import PATHS, body_of, provide, serve
 from tests.gateway.wall import TEXT, Fault, Wall
-from treadle.gateway.repeats import KEEP_SECONDS, MOST_ANSWER_BYTES, MOST_BYTES, Kept, Repeats, Turn
+from treadle.gateway.repeats.repeats import KEEP_SECONDS, MOST_ANSWER_BYTES, MOST_BYTES, Kept, Repeats, Turn
 from treadle.gateway.types import Retries, Routing, Target
 
 BOTH = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])

@@ -13,6 +13,7 @@ from tests.gateway.harness import Plane
 from tests.gateway.site import ALL, IMAGE, PROMPT, Site, opened
 from tests.gateway.upstreams import trace
 from tests.gateway.wall import TEXT
+from treadle.gateway.types import PromptMessage
 
 ANY_KIND = pytest.mark.parametrize("kind", ALL)
 ASKED: list[Any] = [{"role": "user", "content": "what does it do"}]
@@ -157,6 +158,106 @@ def test_a_prompt_and_parameters_of_the_release(site: Site, kind: str, stream: b
     assert all(each in sent for each in ("Answer in Welsh.", "Question: what does it do", "0.125", "7"))
     assert "50" not in sent
     assert "treadle" not in sent
+
+
+MARK: Any = {"type": "ephemeral", "ttl": "1h"}
+THOUGHT: Any = {"type": "thinking", "thinking": "let me look", "signature": "c2lnbmVk"}
+HIDDEN: Any = {"type": "redacted_thinking", "data": "aGlkZGVu"}
+USED: Any = {"type": "tool_use", "id": "t1", "name": "look_up", "input": {"query": "fox"}, "cache_control": MARK}
+FAILED: Any = {
+    "type": "tool_result",
+    "tool_use_id": "t1",
+    "content": "no such word",
+    "is_error": True,
+    "cache_control": MARK,
+}
+SAID: Any = [
+    {"type": "text", "text": "Let me see. "},
+    THOUGHT,
+    {"type": "text", "text": "I look.", "cache_control": MARK},
+    HIDDEN,
+    USED,
+]
+PROMPTED: Any = {
+    "prompt": (PromptMessage(role="system", template="Be brief."), PROMPT[1]),
+    "parameters": {"temperature": 0.125},
+}
+
+
+@pytest.mark.parametrize("arm", [PROMPTED, {"parameters": {"temperature": 0.125}}], ids=["prompt", "parameters"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_blocks_beside_a_prompt(site: Site, arm: Any, stream: bool) -> None:
+    """
+    A release's prompt or parameters take nothing from the caller's messages: marks of caches, results that failed and
+    signed thinking reach Anthropic as they were said, in their order.
+    """
+    name = f"blocks-{len(arm)}-{stream}"
+    site.serve(name, "claude", arm=arm)
+    site.say()
+    asked: Any = {"type": "text", "text": "what is a fox", "cache_control": MARK}
+
+    with site.anthropic.messages.with_streaming_response.create(
+        model=name,
+        system=[{"type": "text", "text": "Be kind.", "cache_control": MARK}],
+        messages=[
+            {"role": "user", "content": [asked]},
+            {"role": "assistant", "content": SAID},
+            {"role": "user", "content": [FAILED]},
+        ],
+        tools=[{**TOOL, "cache_control": MARK}],
+        max_tokens=2000,
+        stream=stream,
+    ) as answer:
+        answer.read()
+
+    body = site.asked.body
+    words = asked["text"] if len(arm) == 1 else f"Question: {asked['text']}"
+    assert {"type": "text", "text": "Be kind.", "cache_control": MARK} == body["system"][-1]
+    assert {"role": "user", "content": [{**asked, "text": words}]} == body["messages"][0]
+    assert {"role": "assistant", "content": SAID} == body["messages"][1]
+    assert [FAILED] == body["messages"][2]["content"]
+    assert MARK == body["tools"][0]["cache_control"]
+    assert 0.125 == body["temperature"]
+
+
+def test_blocks_beside_a_prompt_elsewhere(site: Site) -> None:
+    """
+    A server that speaks chat gets none of the words that only Anthropic knows.
+    """
+    site.serve("blocks-elsewhere", "open", arm=PROMPTED)
+    site.say()
+
+    site.anthropic.messages.create(
+        model="blocks-elsewhere",
+        messages=[
+            {"role": "user", "content": [{"type": "text", "text": "what is a fox", "cache_control": MARK}]},
+            {"role": "assistant", "content": SAID},
+            {"role": "user", "content": [FAILED]},
+        ],
+        tools=[{**TOOL, "cache_control": MARK}],
+        max_tokens=2000,
+    )
+
+    system, asked, said, result = site.asked.body["messages"]
+    assert "system" == system["role"]
+    assert {"role": "user", "content": "Question: what is a fox"} == asked
+    assert {"role", "content", "tool_calls"} == set(said)
+    assert {"role": "tool", "tool_call_id": "t1", "content": "no such word"} == result
+    sent = json.dumps(site.asked.body)
+    assert not [word for word in ("cache_control", "is_error", "c2lnbmVk", "aGlkZGVu", "block_order") if word in sent]
+
+
+def test_marks_of_a_chat_beside_a_prompt(site: Site) -> None:
+    """
+    The mark at the text that the prompt's last message takes the place of stays, when chat is spoken as well.
+    """
+    site.serve("marks-of-chat", "claude", arm=PROMPTED)
+    site.say()
+    asked: Any = {"type": "text", "text": "what is a fox", "cache_control": MARK}
+
+    site.openai.chat.completions.create(model="marks-of-chat", messages=[{"role": "user", "content": [asked]}])
+
+    assert [{**asked, "text": "Question: what is a fox"}] == site.asked.body["messages"][0]["content"]
 
 
 def test_what_only_anthropic_has(site: Site) -> None:

@@ -29,7 +29,7 @@ from treadle.gateway.protocols.models import model_answer, models_page
 from treadle.gateway.protocols.registry import PROTOCOLS
 from treadle.gateway.recorder import Recorder
 from treadle.gateway.refusals import Refusal
-from treadle.gateway.repeats import Kept, Repeats, Turn
+from treadle.gateway.repeats.repeats import Kept, Repeats, Turn
 from treadle.gateway.replying import retry_header
 from treadle.gateway.table import Table, read_headers
 from treadle.gateway.types import Key
@@ -111,7 +111,9 @@ class Gateway:
         *,
         max_body_bytes: int = MAX_BODY_BYTES,
         body_seconds: float = BODY_SECONDS,
+        repeats: Repeats | None = None,
     ) -> None:
+        """repeats: what is known of requests that are sent twice; None for a worker that shares it with nobody."""
         self._find_table = find_table
         self._parts = parts
         self._recorder = recorder
@@ -119,7 +121,7 @@ class Gateway:
         self._max_body_bytes = max_body_bytes
         self._body_seconds = body_seconds
         self._ticker = Ticker()
-        self._repeats = Repeats()
+        self._repeats = repeats or Repeats()
         self.in_flight = 0
         """Requests that are being answered now."""
         self._idle: asyncio.Event | None = None

@@ -18,7 +18,8 @@ from treadle.core.errors import TreadleError
 from treadle.gateway import refusals
 from treadle.gateway.protocols.base import Asked
 from treadle.gateway.template import Said, Template
-from treadle.gateway.translate.registry import find_translation
+from treadle.gateway.translate.media import mark_of
+from treadle.gateway.translate.registry import chat_of
 from treadle.gateway.types import Arm, ProtocolName
 from treadle.prompts.render import Allowance
 
@@ -113,9 +114,9 @@ class Composed(Struct):
         """Return the request with an answer and what is said to it added, as a chat request."""
         fields = dict(self.fields)
         if self.protocol != "chat":
-            translation = find_translation(self.protocol, "chat")
-            assert translation is not None  # whatever answers in text can be asked as chat
-            fields = _fields.decode(translation.request(_encode(fields)))
+            chat = chat_of(self.protocol, _encode(fields))
+            assert chat is not None  # whatever answers in text can be asked as chat
+            fields = _fields.decode(chat)
         turns = [{"role": "assistant", "content": answer}, {"role": "user", "content": words}]
         fields["messages"] = Raw(_encode([*_items.decode(fields["messages"]), *turns]))
         return Composed("chat", fields, self.variables, self.bound)
@@ -184,9 +185,9 @@ class Composer:
                 filling = _parted(said, self._split)
         protocol, body = asked.protocol, asked.body
         if protocol not in ("chat", "embeddings") and (self._has_prompt or self._parameters):
-            translation = find_translation(protocol, "chat")
-            if translation is not None:
-                protocol, body = "chat", translation.request(body)
+            chat = chat_of(protocol, body)
+            if chat is not None:
+                protocol, body = "chat", chat
         fields = _fields.decode(body)
         if protocol == "chat":
             if self._has_prompt:
@@ -235,7 +236,10 @@ def _last_of_user(heads: Sequence[_Head]) -> int | None:
 
 
 def _filled(template: Template | Said, variables: dict[str, Any], allowance: Allowance, content: Any = None) -> bytes:
-    """Return a prompt's message as JSON; parts of the caller's content that are not text are kept behind the text."""
+    """Return a prompt's message as JSON; parts of the caller's content that are not text are kept behind the text.
+
+    A mark of a cache at the caller's text stays at what takes its place.
+    """
     if template.fixed is not None and not isinstance(content, list):
         return template.fixed
     try:
@@ -244,8 +248,16 @@ def _filled(template: Template | Said, variables: dict[str, Any], allowance: All
         raise refusals.invalid_field("treadle.variables", error.message) from None
     if not isinstance(content, list):
         return template.message_json(text)
-    others = [part for part in content if not (isinstance(part, dict) and part.get("type") == "text")]
-    return _encode({"role": template.role, "content": [{"type": "text", "text": text}, *others]})
+    others = [part for part in content if not _is_text(part)]
+    marks = [mark for part in content if _is_text(part) and (mark := mark_of(part))]
+    words: dict[str, Any] = {"type": "text", "text": text}
+    if marks:
+        words["cache_control"] = marks[-1]
+    return _encode({"role": template.role, "content": [words, *others]})
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "text"
 
 
 def variables_of(asked: Asked) -> dict[str, Any]:

@@ -27,6 +27,8 @@ from treadle.gateway.limits.teller import Pace
 from treadle.gateway.live import Live
 from treadle.gateway.parts import Parts
 from treadle.gateway.recorder import Recorder
+from treadle.gateway.repeats.repeats import Repeats
+from treadle.gateway.repeats.sharing import Sharing
 from treadle.gateway.routing.fleet import Fleet
 from treadle.gateway.sending import Sender
 from treadle.gateway.service import load_snapshot
@@ -91,7 +93,11 @@ class DataPlane:
         self.shadows = Shadows(self._sender, self.fleet, self._limiter, self.recorder.offer)
         """Copies of requests, and how many were left out."""
         parts = Parts(self._sender, self.fleet, self.shadows, self._limiter, Moderator(self._room), self._cache)
-        self.application = Gateway(self.live.find, parts, self.recorder, clock, max_body_bytes=max_body_bytes)
+        self._repeats = Sharing(database, worker_id, master_keys.pepper)
+        repeats = Repeats(sharing=self._repeats)
+        self.application = Gateway(
+            self.live.find, parts, self.recorder, clock, max_body_bytes=max_body_bytes, repeats=repeats
+        )
         """The ASGI callable to mount under /v1."""
         self._commits = GroupCommit(self._store)
         self.traces = TracesDoor(self.live.find, self._commits.put, clock)
@@ -102,6 +108,7 @@ class DataPlane:
         await self.live.start()
         await self._limiter.start()
         await self._cache.start()
+        self._repeats.start()
         self.recorder.start()
         self._reporter.start()
 
@@ -113,6 +120,7 @@ class DataPlane:
         await self.live.close()
         await self._reporter.close()
         await self.shadows.close()
+        await self._repeats.close()
         await self._cache.close()
         await self._limiter.close()
         await self.recorder.close()

@@ -17,7 +17,7 @@ from treadle.gateway.protocols.base import Asked, Translation
 from treadle.gateway.providers.base import Kind
 from treadle.gateway.providers.kinds import BUILT_IN, KINDS, dialects_of
 from treadle.gateway.refine import Refiner
-from treadle.gateway.translate.registry import find_translation, speaks
+from treadle.gateway.translate.registry import PLAIN_CHAT, find_translation, speaks
 from treadle.gateway.types import Arm, Dialect, Endpoint, ProtocolName, Provider, Snapshot, Target
 from treadle.guards.leak import canary_for, with_canary
 from treadle.prompts.jinja_room import Renders
@@ -59,7 +59,10 @@ class Route:
         for dialect in (protocol, composed, *dialects):
             # Nothing turns chat into responses or completions, so a composed request may have to leave them.
             if dialect in dialects and speaks(composed, dialect) and speaks(protocol, dialect):
-                return Path(dialect, find_translation(composed, dialect), find_translation(protocol, dialect))
+                asking = find_translation(composed, dialect)
+                if composed == dialect == "chat" != protocol:
+                    asking = PLAIN_CHAT
+                return Path(dialect, asking, find_translation(protocol, dialect))
         return None
 
 

@@ -44,6 +44,7 @@ from treadle.gateway.limits import routes as limits_routes
 from treadle.gateway.limits import store as limits_store
 from treadle.gateway.providers import routes as providers_routes
 from treadle.gateway.providers import store as providers_store
+from treadle.gateway.repeats import store as repeats_store
 from treadle.gateway.standing import routes as standing_routes
 from treadle.gateway.standing import store as standing_store
 from treadle.governance import routes as governance_routes
@@ -118,6 +119,7 @@ MIGRATIONS: Mapping[str, Sequence[Migration]] = {
     "batches": batches_store.MIGRATIONS,
     "forwarding": forwarding_store.MIGRATIONS,
     "limits": limits_store.MIGRATIONS,
+    "repeats": repeats_store.MIGRATIONS,
     "providers": providers_store.MIGRATIONS,
     "standing": standing_store.MIGRATIONS,
     "data": data_store.MIGRATIONS,

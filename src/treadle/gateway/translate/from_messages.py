@@ -25,6 +25,8 @@ _REFUSED = {
 _SAME = ("model", "max_tokens", "temperature", "top_p", "top_k", "stream", "treadle")
 _EFFORT_OF_BUDGET = ((2048, "low"), (10_000, "medium"))
 """Budgets up to these many tokens; above them the effort is high."""
+_PLACES = ("thinking", "redacted_thinking", "text", "tool_use")
+"""The order in which a chat message holds an assistant's blocks."""
 
 
 class MessagesFront:
@@ -191,32 +193,41 @@ def _document(block: dict[str, Any], source: dict[str, Any], where: str) -> list
 def _assistant(content: Any, where: str) -> dict[str, Any]:
     if isinstance(content, str):
         return {"role": "assistant", "content": content}
-    texts: list[str] = []
+    texts: list[dict[str, Any]] = []
     thinking: list[dict[str, Any]] = []
     calls: list[dict[str, Any]] = []
+    order: list[str] = []
     for index, block in enumerate(content or ()):
         here, kind = f"{where}[{index}]", block.get("type")
+        if kind == "thinking" and not block.get("signature"):
+            continue  # without one it cannot be checked, and Anthropic refuses it
+        order.append(kind)
         if kind == "text":
-            texts.append(text(block, "text", here))
-        elif kind == "thinking":
-            if block.get("signature"):  # without one it cannot be checked, and Anthropic refuses it
-                thinking.append(block)
-        elif kind == "redacted_thinking":
+            texts.append({"type": "text", "text": text(block, "text", here), **_marked(block)})
+        elif kind == "thinking" or kind == "redacted_thinking":
             thinking.append(block)
         elif kind == "tool_use":
             function = {
                 "name": text(block, "name", here),
                 "arguments": fields.encode(mapping(block, "input", f"{here}.")).decode(),
             }
-            calls.append({"id": text(block, "id", here), "type": "function", "function": function})
+            calls.append({"id": text(block, "id", here), "type": "function", "function": function, **_marked(block)})
         else:
             raise cannot(f"{here}.type", f"blocks of type '{kind}' have no place in a chat")
-    message: dict[str, Any] = {"role": "assistant", "content": "".join(texts) if texts or not calls else None}
+    words: Any = "".join(part["text"] for part in texts) if texts or not calls else None
+    message: dict[str, Any] = {"role": "assistant", "content": words}
+    if any(mark_of(part) for part in texts) or order != sorted(order, key=_PLACES.index):
+        message |= {"content": texts or None, "block_order": order}
     if thinking:
         message["thinking_blocks"] = thinking
     if calls:
         message["tool_calls"] = calls
     return message
+
+
+def _marked(block: dict[str, Any]) -> dict[str, Any]:
+    mark = mark_of(block)
+    return {"cache_control": mark} if mark else {}
 
 
 def _tools(given: dict[str, Any]) -> dict[str, Any]:
@@ -230,8 +241,7 @@ def _tools(given: dict[str, Any]) -> dict[str, Any]:
             "parameters": mapping(tool, "input_schema", f"{where}."),
         }
         function |= {name: tool[name] for name in ("description", "strict") if tool.get(name) is not None}
-        mark = mark_of(tool)
-        made.append({"type": "function", "function": function} | ({"cache_control": mark} if mark else {}))
+        made.append({"type": "function", "function": function, **_marked(tool)})
     if not made:
         return {}
     found: dict[str, Any] = {"tools": made}

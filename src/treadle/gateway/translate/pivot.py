@@ -4,8 +4,9 @@ A *front* turns what a caller speaks into a chat request, and a chat answer into
 same towards an upstream. Any front and any back make a translation; between them nothing is encoded.
 
 Some fields are ours to carry what chat has no words for. `thinking_blocks` (Anthropic's thinking with its signatures)
-and `extra_content.google.thought_signature` are what other gateways and Google call them; `top_k` is what most servers do, and `is_error` what Anthropic calls a result of a
-tool that failed.
+and `extra_content.google.thought_signature` are what other gateways and Google call them; `top_k` is what most servers do, and
+`is_error` what Anthropic calls a result of a tool that failed. `block_order` lists the kinds of the blocks of an assistant's
+message where Anthropic had them in another order than chat's: thinking, words, calls.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from treadle.gateway.protocols.usage import read_chat_usage
 from treadle.gateway.types import Dialect, ProtocolName
 
 DONE = b"[DONE]"
-INTERNAL_MESSAGE_FIELDS = ("thinking_blocks", "reasoning_content", "is_error", "cache_control")
+INTERNAL_MESSAGE_FIELDS = ("thinking_blocks", "reasoning_content", "is_error", "cache_control", "block_order")
 """Fields of a message that OpenAI's servers may not know: of the assistant's, and of a tool's result."""
 
 _ODD = (msgspec.MsgspecError, UnicodeDecodeError, AttributeError, KeyError, TypeError)
@@ -268,7 +269,9 @@ class ChatBack:
             for name in INTERNAL_MESSAGE_FIELDS:
                 message.pop(name, None)
             if isinstance(content := message.get("content"), list):
-                message["content"] = _unmarked(content)
+                message["content"] = _unmarked(content, "" if message["role"] == "assistant" else "\n")
+            for call in message.get("tool_calls") or ():
+                call.pop("cache_control", None)
         for tool in chat.get("tools") or ():
             tool.pop("cache_control", None)
         if chat.get("stream"):
@@ -287,11 +290,11 @@ class ChatBack:
         return ChatBackStream()
 
 
-def _unmarked(content: list[Any]) -> Any:
+def _unmarked(content: list[Any], between: str) -> Any:
     """Return a message's parts without marks of caches; what was text but for them is text again."""
     marks = [part.pop("cache_control", None) for part in content if isinstance(part, dict)]
     if any(marks) and all(part.get("type") == "text" for part in content):
-        return "\n".join(part["text"] for part in content)
+        return between.join(part["text"] for part in content)
     return content
 
 

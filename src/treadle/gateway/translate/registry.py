@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from treadle.gateway.protocols import fields
 from treadle.gateway.protocols.base import Translation
 from treadle.gateway.translate.from_completions import CompletionsFront
 from treadle.gateway.translate.from_messages import MessagesFront
@@ -38,6 +39,22 @@ def translations(stamps: Stamps) -> Translations:
 
 
 TRANSLATIONS = translations(Stamps())
+
+
+_FRONTS: Mapping[ProtocolName, Front] = {
+    front.protocol: front for front in (MessagesFront(Stamps()), ResponsesFront(Stamps()), CompletionsFront())
+}
+PLAIN_CHAT: Translation = Joined(ChatFront(), ChatBack())
+"""For a chat request that was made of another protocol's: takes out what only carries words that chat has not."""
+
+
+def chat_of(caller: ProtocolName, body: bytes) -> bytes | None:
+    """Return a request as chat that still carries what chat has no words for; None where nothing makes it chat.
+
+    Raises Refusal (400) for what cannot be carried either. A server that speaks chat gets it by way of `PLAIN_CHAT`.
+    """
+    front = _FRONTS.get(caller)
+    return None if front is None else fields.encode(front.request(body))
 
 
 def find_translation(caller: ProtocolName, dialect: Dialect) -> Translation | None:

@@ -270,7 +270,7 @@ def _blocks(parts: Sequence[Part], *, caches: bool) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = []
     for index, part in enumerate(parts):
         blocks.append(_block(part, index))
-        if caches and not isinstance(part, ToolUse | Thinking) and part.cache is not None:
+        if caches and not isinstance(part, Thinking) and part.cache is not None:
             blocks.append(_cache_point(part.cache))
     return blocks
 

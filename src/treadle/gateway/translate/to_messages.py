@@ -256,7 +256,7 @@ def said_by(content: list[Any]) -> Said:
 
 def _block(part: Part) -> dict[str, Any]:
     block = _unmarked(part)
-    if not isinstance(part, ToolUse | Thinking) and part.cache is not None:
+    if not isinstance(part, Thinking) and part.cache is not None:
         block["cache_control"] = part.cache
     return block
 

@@ -33,6 +33,7 @@ class ToolUse(NamedTuple):
     arguments: dict[str, Any]
     signature: str | None
     """Google's signature of the thought behind it, where there is one."""
+    cache: Mark = None
 
 
 class ToolResult(NamedTuple):
@@ -52,6 +53,14 @@ class Thinking(NamedTuple):
 
     block: dict[str, Any]
 
+
+_KINDS: dict[Any, type[Text | ToolUse | Thinking]] = {
+    "text": Text,
+    "tool_use": ToolUse,
+    "thinking": Thinking,
+    "redacted_thinking": Thinking,
+}
+"""What the kinds of Anthropic's blocks are here."""
 
 Part: TypeAlias = Text | Media | ToolUse | ToolResult | Thinking
 
@@ -127,7 +136,16 @@ def _assistant(message: dict[str, Any], where: str) -> list[Part]:
         raise cannot(f"{where}.function_call", "it is deprecated; use 'tool_calls'")
     for index, call in enumerate(objects(message, "tool_calls")):
         parts.append(_call(call, f"{where}.tool_calls[{index}]"))
-    return parts
+    return _in_order(parts, message.get("block_order"))
+
+
+def _in_order(parts: list[Part], order: Any) -> list[Part]:
+    """Return an assistant's parts in the order that Anthropic's blocks had, where that is told and they are all there."""
+    kinds = [_KINDS.get(kind) for kind in order] if isinstance(order, list) else []
+    if sorted(map(str, kinds)) != sorted(str(type(part)) for part in parts):
+        return parts
+    left = {kind: iter([part for part in parts if type(part) is kind]) for kind in _KINDS.values()}
+    return [next(left[kind]) for kind in kinds if kind is not None]
 
 
 def _call(call: dict[str, Any], where: str) -> ToolUse:
@@ -140,7 +158,13 @@ def _call(call: dict[str, Any], where: str) -> ToolUse:
     arguments = read_arguments(function.get("arguments"))
     if arguments is None:
         raise malformed(f"{where}.function.arguments", "a JSON object, as text, is needed")
-    return ToolUse(text(call, "id", where), text(function, "name", where), arguments, google.get("thought_signature"))
+    return ToolUse(
+        text(call, "id", where),
+        text(function, "name", where),
+        arguments,
+        google.get("thought_signature"),
+        mark_of(call),
+    )
 
 
 def read_arguments(given: Any) -> dict[str, Any] | None:
