@@ -37,7 +37,7 @@ from treadle.gateway.record import Record
 from treadle.gateway.refining import fitted, hold, retold
 from treadle.gateway.refusals import Refusal
 from treadle.gateway.replying import Caller, Headers, Release, Send
-from treadle.gateway.reserving import Reserved, reserve
+from treadle.gateway.reserving import Reserved, reserve, reserve_now
 from treadle.gateway.table import Table
 from treadle.gateway.types import Endpoint, Key
 from treadle.gateway.upstream import UpstreamError
@@ -164,14 +164,17 @@ class Exchange:
             raise refusals.endpoint_disabled(endpoint.name, endpoint.disabled)
         now = monotonic()
         who = (record.key.project_id, record.key.key_id, endpoint.name, self._asked.user)
-        self._reserved = held = await reserve(self._parts.limiter, self._ready, self._asked, who, now)
+        limiter, ready, asked = self._parts.limiter, self._ready, self._asked
+        held = reserve_now(limiter, ready, asked, who, now) or await reserve(limiter, ready, asked, who, now)
+        self._reserved = held
         caller.headers = (*self._headers, *held.reservation.headers(self._protocol.name, now), *held.headers)
-        if self._ready.guards.has_input:
+        if ready.guards.has_input:
             await self._guard_input()
         if endpoint.cache.mode != "off" and await self._answer_again(caller):
             return
-        record.composed = composed = await held.composed_for(self._ready, self._asked)
-        if self._ready.guards.has_output and self._ready.composer.answers(self._asked) > 1:
+        asked = self._asked  # as the guards left it
+        record.composed = composed = held.composed_now(ready, asked) or await held.composed_for(ready, asked)
+        if ready.guards.has_output and ready.composer.answers(asked) > 1:
             raise refusals.invalid_field("n", "the guards of this model look at one answer only; ask for one at a time")
         if self._table.has_shadows(endpoint):
             self._parts.shadows.cast(self._table, self._protocol, record)
@@ -267,15 +270,17 @@ class Exchange:
             is_refined=holds,
             keeps=self._keeping is not None,
         )
+        passes_on = outgoing.is_untouched
         try:
             async for batch in self._held(live) if holds else live.batches():
-                out = await outgoing.take(batch)
+                out = outgoing.pass_on(batch) if passes_on else await outgoing.take(batch)
                 if outgoing.refusal is not None and not caller.has_begun:
                     raise outgoing.refusal
                 if outgoing.has_ended:
                     self._settle()
                 if out:
-                    await caller.begin()
+                    if not caller.has_begun:
+                        await caller.begin()
                     await caller.give(out)
                 if outgoing.refusal is not None:
                     raise outgoing.refusal
