@@ -7,7 +7,7 @@ having said why it ended is broken, never complete.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
 import msgspec
 from msgspec import Struct
@@ -88,14 +88,20 @@ class Live:
             return None
         return msgspec.structs.replace(usage, output_tokens=None, reasoning_tokens=0, output_audio_tokens=0)
 
-    async def batches(self) -> AsyncIterator[list[Heard]]:
+    def batches(self) -> AsyncIterator[list[Heard]]:
         """Yield events as they come. Raises UpstreamError and Faulty when the stream breaks off or reports an error."""
         self._has_begun = True
-        if self._held:
-            held, self._held = self._held, []
-            yield held
-        async for batch in self._batches:
-            yield batch
+        return self
+
+    def __aiter__(self) -> AsyncIterator[list[Heard]]:
+        return self
+
+    def __anext__(self) -> Awaitable[list[Heard]]:
+        return self._all_held() if self._held else self._batches.__anext__()
+
+    async def _all_held(self) -> list[Heard]:
+        held, self._held = self._held, []
+        return held
 
     def close(self) -> None:
         """Let go of the connection at once. Safe to repeat."""
@@ -175,9 +181,8 @@ def _require_json(payload: bytes) -> None:
             raise Faulty("an event of its stream is not JSON") from None
 
 
-async def read_whole(reply: Reply, protocol: SpokenProtocol, translation: Translation | None) -> Whole:
-    """Read a whole answer. Raises UpstreamError, and Faulty when it is not an answer."""
-    data = await reply.read()
+def whole_of(data: bytes, protocol: SpokenProtocol, translation: Translation | None) -> Whole:
+    """Understand a whole answer. Raises Faulty when it is not one."""
     if translation is not None:
         try:
             data = translation.answer(data)

@@ -283,8 +283,16 @@ class Gateway:
             raise refusals.body_too_large(limit)
 
     async def _body(self, receive: Receive, watch: RequestWatch) -> bytes:
+        body: bytes
+        limit = self._max_body_bytes
         try:
-            body = await gather_body(receive, self._max_body_bytes)
+            message = await receive()
+            if message.get("more_body") or message["type"] != "http.request":
+                body = await gather_body(receive, limit, first=message)
+            else:  # it came in one piece, as nearly all do
+                body = message.get("body", b"")
+                if len(body) > limit:
+                    raise refusals.body_too_large(limit)
         except asyncio.CancelledError:
             if not watch.fired:
                 raise
@@ -306,15 +314,17 @@ async def _watched(work: Awaitable[T], watch: RequestWatch) -> T:
 
 
 async def gather_body(
-    receive: Receive, limit: int, too_large: Callable[[int], Refusal] = refusals.body_too_large
+    receive: Receive,
+    limit: int,
+    too_large: Callable[[int], Refusal] = refusals.body_too_large,
+    *,
+    first: Message | None = None,
 ) -> bytes:
-    """Return a body read whole. Raises what `too_large` makes when it is over the limit, CallerGone when it is cut."""
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        body: bytes = message.get("body", b"")  # it came in one piece, as nearly all do
-        if len(body) > limit:
-            raise too_large(limit)
-        return body
+    """Return a body read whole. Raises what `too_large` makes when it is over the limit, CallerGone when it is cut.
+
+    first: what was received of it already.
+    """
+    message = first or await receive()
     parts: list[bytes] = []
     size = 0
     while True:

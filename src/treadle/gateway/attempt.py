@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from time import time
 
 from treadle.gateway import outages
-from treadle.gateway.answers import Faulty, Live, Whole, read_whole
+from treadle.gateway.answers import Faulty, Live, Whole, whole_of
 from treadle.gateway.compose import Composed
 from treadle.gateway.protocols.base import Asked, SpokenProtocol
 from treadle.gateway.providers.kinds import BUILT_IN
@@ -76,7 +76,7 @@ async def ask(
         if reply.status != 200:
             raise await _refused(reply, route, path)
         if not asked.stream:
-            return await read_whole(reply, protocol, path.translation)
+            return whole_of(await reply.read(), protocol, path.translation)
         if not reply.content_type.endswith("stream"):
             raise Faulty(f"it answered a stream request with '{reply.content_type}'")
         begun = Live(reply, route.kind.framer(reply.content_type), protocol, path.translation, asked.model)

@@ -111,10 +111,29 @@ class Attempts(Struct, kw_only=True):
         while True:
             self.tried.append(pick.key)
             try:
-                return await self._once(pick)
+                answer = await ask(
+                    self.send,
+                    self.ready,
+                    self.ready.routes[pick.key],
+                    self._clocks(),
+                    self.protocol,
+                    self.asked,
+                    self.composed,
+                    self.headers,
+                )
+                now = monotonic()
+                pick.first_token(now)
+                if isinstance(answer, Whole):
+                    pick.succeeded(now)
+                return Begun(pick.target, pick, answer)
             except AttemptFailed as error:
                 failure = error
-            self.failed.append(Tried(pick.key, failure.refusal.code))
+                self._note(pick, failure)
+            except BaseException as gone:
+                pick.abandoned(monotonic())
+                if NOT_SENT not in getattr(gone, "__notes__", ()):
+                    self.lost.append(Lost(pick.target, None))
+                raise
             again = self.fleet.again(
                 failure.kind,
                 self.ready.targets,
@@ -222,36 +241,14 @@ class Attempts(Struct, kw_only=True):
             now=now,
         )
 
-    async def _once(self, pick: Pick) -> Begun:
-        """Make one attempt. Raises AttemptFailed."""
-        try:
-            answer = await ask(
-                self.send,
-                self.ready,
-                self.ready.routes[pick.key],
-                self._clocks(),
-                self.protocol,
-                self.asked,
-                self.composed,
-                self.headers,
-            )
-            now = monotonic()
-            pick.first_token(now)
-            if isinstance(answer, Whole):
-                pick.succeeded(now)
-            return Begun(pick.target, pick, answer)
-        except AttemptFailed as failure:
-            pick.failed(failure.kind, monotonic(), failure.retry_after)
-            if failure.kind in _WORKED:
-                self.lost.append(Lost(pick.target, None))
-            if failure.kind == "total_timeout":
-                failure.refusal = outages.upstream_timeout("total", self.endpoint.routing.clocks.total_seconds)
-            raise
-        except BaseException as gone:
-            pick.abandoned(monotonic())
-            if NOT_SENT not in getattr(gone, "__notes__", ()):
-                self.lost.append(Lost(pick.target, None))
-            raise
+    def _note(self, pick: Pick, failure: AttemptFailed) -> None:
+        """Note that an attempt failed."""
+        pick.failed(failure.kind, monotonic(), failure.retry_after)
+        if failure.kind in _WORKED:
+            self.lost.append(Lost(pick.target, None))
+        if failure.kind == "total_timeout":
+            failure.refusal = outages.upstream_timeout("total", self.endpoint.routing.clocks.total_seconds)
+        self.failed.append(Tried(pick.key, failure.refusal.code))
 
     @property
     def _budget(self) -> Budget:

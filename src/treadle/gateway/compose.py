@@ -158,12 +158,9 @@ class Composer:
         self._limits = [limit for name in _TOKEN_LIMITS if (limit := _limit(self._parameters.get(name))) is not None]
         self._pinned = dict(self._parameters)
         """The parameters, of their token limits only the smallest."""
-        _limit_to(self._pinned, _limit_name(self._parameters), self._limits)
-
-    @property
-    def token_limit(self) -> int | None:
+        self.token_limit = min(self._limits, default=None)
         """Most tokens that the release lets an answer have; None when it pins none."""
-        return min(self._limits) if self._limits else None
+        _limit_to(self._pinned, _limit_name(self._parameters), self._limits)
 
     def answers(self, asked: Asked) -> int:
         """Return how many answers are asked for, by the caller or by the release."""

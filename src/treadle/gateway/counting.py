@@ -100,15 +100,6 @@ def complete_usage(usage: Usage | None, read: Callable[[], int], output: str, re
     return counted
 
 
-def smallest(*limits: int | None) -> int | None:
-    """Return the smallest of the limits that are stated, or None."""
-    least: int | None = None
-    for limit in limits:
-        if limit is not None and (least is None or limit < least):
-            least = limit
-    return least
-
-
 def added(one: Usage | None, other: Usage | None) -> Usage | None:
     """Return the usage of two answers together; None when neither stated any."""
     if one is None or other is None:

@@ -37,7 +37,7 @@ from treadle.gateway.record import Record
 from treadle.gateway.refining import fitted, hold, retold
 from treadle.gateway.refusals import Refusal
 from treadle.gateway.replying import Caller, Headers, Release, Send
-from treadle.gateway.reserving import Reserved, reserve
+from treadle.gateway.reserving import Reserved, reserve, reserve_now
 from treadle.gateway.table import Table
 from treadle.gateway.types import Endpoint, Key
 from treadle.gateway.upstream import UpstreamError
@@ -111,19 +111,48 @@ class Exchange:
     async def serve(self, send: Send, last: Release) -> None:
         """Answer the caller. `last` is called before the final message, when a disconnect no longer matters."""
         caller = Caller(send, last, self._protocol, self.trace_id, self._headers)
+        record, endpoint, ready, asked = self._record, self._record.endpoint, self._ready, self._asked
         try:
-            await self._serve(caller)
-        except Refusal as refusal:
-            await self._fail(refusal, caller)
-        except UpstreamError as error:
-            await self._break(error, caller)
-        except Faulty as fault:
+            if endpoint.disabled is not None:
+                raise refusals.endpoint_disabled(endpoint.name, endpoint.disabled)
+            limiter, now = self._parts.limiter, monotonic()
+            who = (record.key.project_id, record.key.key_id, endpoint.name, asked.user)
+            held = reserve_now(limiter, ready, asked, who, now) or await reserve(limiter, ready, asked, who, now)
+            self._reserved = held
+            caller.headers = (*self._headers, *held.reservation.headers(self._protocol.name, now), *held.headers)
+            if ready.guards.has_input:
+                await self._guard_input()
+                asked = self._asked
+            if endpoint.cache.mode != "off" and await self._answer_again(caller):
+                return
+            record.composed = composed = held.composed_now(ready, asked) or await held.composed_for(ready, asked)
+            if ready.guards.has_output and ready.composer.answers(asked) > 1:
+                reason = "the guards of this model look at one answer only; ask for one at a time"
+                raise refusals.invalid_field("n", reason)
+            if self._table.has_shadows(endpoint):
+                self._parts.shadows.cast(self._table, self._protocol, record)
+            answer = await self._asking.ask(composed)
+            if isinstance(answer, Live):
+                await self._stream(answer, caller)
+                return
+            if ready.refiner is not None or ready.guards.has_output:
+                answer = await self._reworked(answer)
+            await caller.answer(200, self._kept(answer))
+        except Exception as fault:
+            await self._failed(fault, caller)  # the border of a request
+
+    async def _failed(self, fault: Exception, caller: Caller) -> None:
+        """Tell the caller what went wrong; what nobody foresaw is logged."""
+        if isinstance(fault, Refusal):
+            await self._fail(fault, caller)
+        elif isinstance(fault, UpstreamError):
+            await self._break(fault, caller)
+        elif isinstance(fault, Faulty):
             if self._asking.begun is not None:
                 self._asking.begun.pick.failed("bad_answer", monotonic())
             await self._fail(outages.upstream_failed(str(fault)), caller)
-        except Exception:
-            # The border of a request: the fault is logged and the caller gets an answer.
-            log.exception("the gateway failed on trace %s", self.trace_id)
+        else:
+            log.error("the gateway failed on trace %s", self.trace_id, exc_info=fault)
             await self._fail(outages.internal(self.trace_id), caller)
 
     @property
@@ -157,29 +186,6 @@ class Exchange:
             transcript.usage = record.completed(usage, transcript.written, transcript.reasoning)
         if self._reserved is not None:
             self._reserved.reservation.settle(*record.used())
-
-    async def _serve(self, caller: Caller) -> None:
-        record, endpoint = self._record, self._record.endpoint
-        if endpoint.disabled is not None:
-            raise refusals.endpoint_disabled(endpoint.name, endpoint.disabled)
-        now = monotonic()
-        who = (record.key.project_id, record.key.key_id, endpoint.name, self._asked.user)
-        self._reserved = held = await reserve(self._parts.limiter, self._ready, self._asked, who, now)
-        caller.headers = (*self._headers, *held.reservation.headers(self._protocol.name, now), *held.headers)
-        if self._ready.guards.has_input:
-            await self._guard_input()
-        if endpoint.cache.mode != "off" and await self._answer_again(caller):
-            return
-        record.composed = composed = await held.composed_for(self._ready, self._asked)
-        if self._ready.guards.has_output and self._ready.composer.answers(self._asked) > 1:
-            raise refusals.invalid_field("n", "the guards of this model look at one answer only; ask for one at a time")
-        if self._table.has_shadows(endpoint):
-            self._parts.shadows.cast(self._table, self._protocol, record)
-        answer = await self._asking.ask(composed)
-        if isinstance(answer, Whole):
-            await self._whole(answer, caller)
-        else:
-            await self._stream(answer, caller)
 
     async def _answer_again(self, caller: Caller) -> bool:
         """Give an answer that was given before, if there is one that may be; return whether it was."""
@@ -216,23 +222,25 @@ class Exchange:
             raise verdict.blocked
         self._asked = self._record.asked = asked
 
-    async def _whole(self, whole: Whole, caller: Caller) -> None:
-        if self._ready.refiner is not None:
-            is_guarded = self._ready.guards.has_output
-            whole, text = await fitted(
-                whole, self._ready.refiner, self._asking.whole_again, self._record, is_guarded=is_guarded
-            )
+    async def _reworked(self, whole: Whole) -> Whole:
+        """Return an answer as it fits, and as the guards let it go out. Raises Refusal."""
+        guards, refiner = self._ready.guards, self._ready.refiner
+        if refiner is not None:
+            again = self._asking.whole_again
+            whole, text = await fitted(whole, refiner, again, self._record, is_guarded=guards.has_output)
             if text is not None:
                 whole.reading.text = text
                 whole = Whole(self._protocol.with_text(whole.data, text), whole.reading)
-        if self._ready.guards.has_output:
-            whole = await self._guard_output(whole)
+        return await self._guard_output(whole) if guards.has_output else whole
+
+    def _kept(self, whole: Whole) -> bytes:
+        """Keep what is known by now of an answer; return what goes out."""
         self._record.transcript.add(whole.reading)
         data = self._protocol.named(whole.data, self._record.endpoint.name)
         if self._keeping is not None and not self._is_unjudged:
             self._keeping.keep(data)
         self._settle()
-        await caller.answer(200, data)
+        return data
 
     async def _guard_output(self, whole: Whole) -> Whole:
         """Return an answer with what the guards mask in it masked. Raises Refusal, and Faulty for what cannot be read."""
@@ -267,15 +275,17 @@ class Exchange:
             is_refined=holds,
             keeps=self._keeping is not None,
         )
+        passes_on = outgoing.is_untouched
         try:
             async for batch in self._held(live) if holds else live.batches():
-                out = await outgoing.take(batch)
+                out = outgoing.pass_on(batch) if passes_on else await outgoing.take(batch)
                 if outgoing.refusal is not None and not caller.has_begun:
                     raise outgoing.refusal
                 if outgoing.has_ended:
                     self._settle()
                 if out:
-                    await caller.begin()
+                    if not caller.has_begun:
+                        await caller.begin()
                     await caller.give(out)
                 if outgoing.refusal is not None:
                     raise outgoing.refusal

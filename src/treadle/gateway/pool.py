@@ -204,7 +204,7 @@ class RawClient:
             try:
                 connection.send(head, request.body)
                 while not reply.has_head:
-                    await reply.wait()
+                    await reply.more()
                     reply.raise_if_failed()
                 return reply
             except Unanswered:

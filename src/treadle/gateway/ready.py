@@ -127,9 +127,17 @@ class Ready:
 
     async def compose(self, asked: Asked) -> Composed:
         """Return the upstream's request; raises Refusal (400, 503) when the prompt cannot be filled in."""
+        composed = self.compose_now(asked)
+        if composed is None:
+            assert self._filler is not None
+            composed = self.composer.compose(asked, await self._filler.fill(asked))
+        return composed
+
+    def compose_now(self, asked: Asked) -> Composed | None:
+        """As `compose`, where the prompt takes no waiting; else None."""
         if self._filler is None or asked.protocol == "embeddings":
             return self.composer.compose(asked)
-        return self.composer.compose(asked, await self._filler.fill(asked))
+        return None
 
     @property
     def embeds(self) -> bool:

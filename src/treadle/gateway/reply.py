@@ -56,7 +56,6 @@ class RawReply:
         "_inflater",
         "_informed",
         "_loop",
-        "_paused",
         "_raw_headers",
         "_size",
         "_waiter",
@@ -64,6 +63,7 @@ class RawReply:
         "complete",
         "content_type",
         "has_head",
+        "is_paused",
         "parts",
         "reads_whole",
         "status",
@@ -75,7 +75,9 @@ class RawReply:
         self.status = 0
         self.content_type = ""
         self.has_head = self.complete = self.until_close = self.reads_whole = False
-        self._awaits = self._paused = False
+        self._awaits = False
+        self.is_paused = False
+        """Whether the upstream waits for the reader."""
         self._size = self._informed = 0
         self._error: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -111,7 +113,7 @@ class RawReply:
             self._connection.await_first()
             self._resume()
         while not self.complete:
-            await self.wait()
+            await self.more()
         if self._error is not None:
             raise self._error
         data = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
@@ -132,7 +134,7 @@ class RawReply:
                 data = parts[0] if len(parts) == 1 else b"".join(parts)
                 parts.clear()
                 self._size = 0
-                if self._paused:
+                if self.is_paused:
                     self._resume()
                 if self._inflater is None:
                     return data
@@ -146,7 +148,7 @@ class RawReply:
                     self._inflater.finish()
                 raise StopAsyncIteration
             else:
-                await self.wait()
+                await self.more()
 
     def close(self) -> None:
         """Let go of the connection at once; an unfinished answer is abandoned. Safe to repeat."""
@@ -154,19 +156,18 @@ class RawReply:
         if connection is not None and connection.reply is self:
             connection.abort()
 
-    async def wait(self) -> None:
-        """Wait until something has come."""
+    def more(self) -> asyncio.Future[None]:
+        """Return what to await until something more has come."""
         self._waiter = waiter = self._loop.create_future()
-        try:
-            await waiter
-        finally:
-            self._waiter = None
+        return waiter
 
     def wake(self) -> None:
         """Tell whoever waits that something has come."""
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
 
     def fail(self, error: UpstreamError) -> None:
         """Break off; what came before is still handed out."""
@@ -226,19 +227,14 @@ class RawReply:
         self._connection = None
         self.wake()
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether the upstream waits for the reader."""
-        return self._paused
-
     def _pause(self) -> None:
-        if not self._paused and self._connection is not None:
-            self._paused = True
+        if not self.is_paused and self._connection is not None:
+            self.is_paused = True
             self._connection.pause()
 
     def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
+        if self.is_paused:
+            self.is_paused = False
             if self._connection is not None:
                 self._connection.resume()
 

@@ -46,9 +46,9 @@ class Caller(Struct):
             self.has_begun = True
             await self.send({"type": "http.response.start", "status": 200, "headers": [*_STREAM, *self.headers]})
 
-    async def give(self, events: bytes) -> None:
-        """Give events of a stream that has begun."""
-        await self.send({"type": "http.response.body", "body": events, "more_body": True})
+    def give(self, events: bytes) -> Awaitable[None]:
+        """Give events of a stream that has begun, when it is awaited."""
+        return self.send({"type": "http.response.body", "body": events, "more_body": True})
 
     async def end(self, events: bytes = b"") -> None:
         """End a stream."""

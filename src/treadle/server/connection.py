@@ -293,12 +293,18 @@ class Connection(asyncio.Protocol):
             self._task = self.loop.create_task(self._work())
 
     async def _work(self) -> None:
-        """Answer what comes until the caller has gone."""
+        """Let the application answer what comes, until the caller has gone."""
         while True:
             turn, self._next = self._next, None
             if turn is not None:
                 assert turn.scope is not None
-                await self._serve(turn, turn.scope)
+                try:
+                    await self.server.application(turn.scope, turn.receive, turn.send)
+                except Exception:
+                    log.exception("the application failed on '%s'", turn.url.decode("latin-1"))
+                finally:
+                    if not (turn.is_complete or self.is_gone):
+                        self._cut(turn)
             elif self.is_gone:
                 return
             else:
@@ -308,18 +314,12 @@ class Connection(asyncio.Protocol):
                 finally:
                     self._idler = None
 
-    async def _serve(self, turn: Turn, scope: Message) -> None:
-        """Let the application answer; an answer that it does not finish is cut and never looks complete."""
-        try:
-            await self.server.application(scope, turn.receive, turn.send)
-        except Exception:
-            log.exception("the application failed on '%s'", turn.url.decode("latin-1"))
-        finally:
-            if not (turn.is_complete or self.is_gone):
-                if turn.has_head:
-                    self.abort()
-                else:
-                    self._say(BadRequest(500, "internal_error", "the gateway failed on this request; its log says why"))
+    def _cut(self, turn: Turn) -> None:
+        """End an answer that the application did not finish: it never looks complete."""
+        if turn.has_head:
+            self.abort()
+        else:
+            self._say(BadRequest(500, "internal_error", "the gateway failed on this request; its log says why"))
 
     def _finish(self, turn: Turn) -> None:
         self._turn = None

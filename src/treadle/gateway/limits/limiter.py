@@ -27,7 +27,7 @@ from msgspec import Struct
 from treadle.gateway.limits import refusing
 from treadle.gateway.limits.lease import Account, Lease, Place
 from treadle.gateway.limits.ledger import Ledger
-from treadle.gateway.limits.reservation import NOTHING, Reservation
+from treadle.gateway.limits.reservation import NOTHING, Needs, Reservation
 from treadle.gateway.limits.teller import Pace, Teller
 from treadle.gateway.limits.windows import CONCURRENCY, NANO, TOKENS, USD
 from treadle.gateway.types import Limit
@@ -103,7 +103,7 @@ class Limiter:
 
     def is_metered(self, who: Who) -> bool:
         """Say whether a limit on tokens or USD applies: then what a request may use must be known before it is sent."""
-        return self._plan(who).is_metered
+        return (self._plans.get(who) or self._plan(who)).is_metered
 
     def reserve_now(
         self, who: Who, tokens: int, usd: Decimal | float | None, now: float, *, is_priced: bool = True
@@ -113,16 +113,15 @@ class Limiter:
         tokens: what the request may use at most, prompt and answer. usd: what that may cost; None when no price is known.
         is_priced: whether the price is known whoever answers. now: monotonic seconds.
         """
-        plan = self._plan(who)
-        accounts = plan.accounts
-        if not accounts:
+        plan = self._plans.get(who) or self._plan(who)
+        if not plan.accounts:
             return NOTHING
         if plan.needs_price and (usd is None or not is_priced):
             return None
-        needs = (1, max(tokens, 0), 0 if usd is None else max(round(usd * NANO), 0), 1)
+        needs = _needs(tokens, usd)
         epoch = now + self._teller.offset
         leases: list[Lease] = []
-        for account in accounts:
+        for account in plan.accounts:
             lease = account.lease
             number = needs[account.unit]
             if lease.left < number or epoch >= lease.ends:
@@ -149,7 +148,7 @@ class Limiter:
             for account in accounts:
                 if account.limit.unpriced == "refuse":
                     raise refusing.unpriced(account)
-        needs = (1, max(tokens, 0), 0 if usd is None else max(round(usd * NANO), 0), 1)
+        needs = _needs(tokens, usd)
         leases: list[Lease] = []
         try:
             for account in accounts:
@@ -243,3 +242,8 @@ class Limiter:
             del self._accounts[place]
         if gone:
             self._plans.clear()
+
+
+def _needs(tokens: int, usd: Decimal | float | None) -> Needs:
+    """Return what a request needs of each unit."""
+    return (1, tokens if tokens > 0 else 0, 0 if usd is None else max(round(usd * NANO), 0), 1)

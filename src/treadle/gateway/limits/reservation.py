@@ -51,19 +51,9 @@ class Reservation(Struct):
 
         None: not known, and then what was reserved counts as used; an unknown price is counted as such.
         """
-        if usd is None and self.is_open:
-            for lease in self.leases:
-                if lease.account.unit == USD:
-                    lease.unpriced += 1
-        needs = self.needs
-        self._end(
-            (
-                1,
-                needs[1] if tokens is None else tokens,
-                needs[2] if usd is None else round(usd * NANO),
-                0,
-            )
-        )
+        _, most_tokens, most_usd, _ = self.needs
+        used = (1, most_tokens if tokens is None else tokens, most_usd if usd is None else round(usd * NANO), 0)
+        self._end(used, is_unpriced=usd is None)
 
     def release(self) -> None:
         """Give everything back: the request was never sent anywhere."""
@@ -73,11 +63,11 @@ class Reservation(Struct):
         """Return headers that tell the caller what is left of its requests and tokens. now: monotonic seconds."""
         return [] if self.holder is None else limit_headers(self.leases, protocol, self.holder.epoch(now))
 
-    def _end(self, used: Needs) -> None:
-        if not self.is_open or self.holder is None:
+    def _end(self, used: Needs, *, is_unpriced: bool = False) -> None:
+        holder, needs = self.holder, self.needs
+        if holder is None or not self.is_open:
             return
         self.is_open = False
-        needs = self.needs
         for lease in self.leases:
             unit = lease.account.unit
             held, number = needs[unit], used[unit]
@@ -85,9 +75,12 @@ class Reservation(Struct):
             lease.left += held - number
             lease.spent += number
             if unit == CONCURRENCY:
-                self.holder.slot_is_free(lease)
-            elif not lease.is_watched:  # nothing was left of it or held, so nobody looked through it any more
-                self.holder.watch(lease)
+                holder.slot_is_free(lease)
+                continue
+            if is_unpriced and unit == USD:
+                lease.unpriced += 1
+            if not lease.is_watched:  # nothing was left of it or held, so nobody looked through it any more
+                holder.watch(lease)
 
 
 NOTHING = Reservation(None, (), (0, 0, 0, 0))

@@ -26,7 +26,7 @@ _fields_decoder = msgspec.json.Decoder(dict[str, Raw])
 _object_decoder = msgspec.json.Decoder(dict[str, Any])
 _PATH_IN_ERROR = re.compile(r"at `\$\.?([^`]*)`")
 _MISSING = re.compile(r"required field `(\w+)`")
-_MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
+_MODEL = re.compile(rb'"model"\s*:\s*"[^"\\]*(?:\\.[^"\\]*)*"')
 """Cannot match inside a string: there the quotes are escaped."""
 CHUNK_FIELDS = frozenset(
     {
@@ -50,7 +50,6 @@ CHOICE_FIELDS = frozenset(
     }
 )  # fmt: skip
 """What their choices hold besides what is said."""
-_STARTS = (b'"model":"', b'"model": "')
 
 
 class Extension(Struct):
@@ -195,17 +194,11 @@ def choices_of(chunk: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def splice_model(data: bytes, name: str) -> bytes:
     """Put a name where an answer first names its model; nothing else changes. For answers that name it on top."""
-    field = b'"model":' + encode(name)
-    for opening in _STARTS:
-        start = data.find(opening)
-        if start >= 0:
-            end = data.find(b'"', start + len(opening)) + 1
-            if end and b"\\" not in data[start:end]:
-                return data[:start] + field + data[end:]
-            break
-    if b'"model"' not in data:
+    found = _MODEL.search(data)
+    if found is None:
         return data
-    return _MODEL.sub(lambda _: field, data, count=1)  # a name with escapes, or odd spaces: rare
+    start, end = found.span()
+    return b"".join((data[:start], b'"model":', encode(name), data[end:]))
 
 
 def payload_of(data: bytes) -> tuple[bytes, bytes, bytes]:

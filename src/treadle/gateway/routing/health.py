@@ -148,17 +148,18 @@ class Pick(Struct):
         """Tell that the first content came. Only the first call counts."""
         if self.is_first and self.is_under_way:
             self.is_first = False
-            seconds = now - self.began
-            self.health.first_token.observe(seconds, now)
-            self.health.first_tokens.observe(seconds)
+            health, seconds = self.health, now - self.began
+            health.first_token.observe(seconds, now)
+            health.first_tokens.observe(seconds)
 
     def succeeded(self, now: float) -> None:
         """Tell that the whole answer came."""
         if self.is_under_way:
             self._leave()
-            self.health.latency.observe(now - self.began, now)
-            self.health.breaker.succeed(self.probe, now)
-            self.health.count(now)
+            health = self.health
+            health.latency.observe(now - self.began, now)
+            health.breaker.succeed(self.probe, now)
+            health.count(now)
 
     def failed(self, kind: FailureKind, now: float, retry_after: float | None = None) -> None:
         """Tell that it failed. retry_after: seconds, where the target stated them."""
