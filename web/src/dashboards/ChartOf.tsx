@@ -37,7 +37,6 @@ export function ChartOf({ chart, range, endpoint, isKept = false, below }: Chart
     return {
       xAxis: { type: 'time', min: span?.since, max: span?.until },
       yAxis: { type: 'value', min: 0, splitNumber: 3, ...(metric.endsWith('_rate') ? { max: mostShare } : {}), ...(isSum(metric) && metric !== 'cost_usd' ? { minInterval: 1 } : {}), axisLabel: { formatter: (value: number) => figure(metric, value).replace(/\.0 (%|ms)$/, ' $1') } },
-      grid: { right: 24 },
       legend: { type: 'scroll', itemStyle: { opacity: 0 } },
       tooltip: { trigger: 'axis', confine: true, valueFormatter: (value: unknown) => figure(metric, value as number | null) },
       series: lines.map((line, index) => {

@@ -24,6 +24,10 @@ type Part = Record<string, unknown>
 
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif'
 
+const SIDES = { left: 8, right: 16 }
+/* ECharts makes room for labels before it knows which ones it will show: a time at an axis' very end needs room of its own. */
+const TIME_SIDES = { left: 20, right: 28 }
+
 /** Add colours, fonts, grid, tooltip and axes to an option; what the option says itself wins. */
 export function themed(option: Option, palette: Palette, moving: boolean): Option {
   const series = (option['series'] as Part[] | undefined) ?? []
@@ -39,7 +43,7 @@ export function themed(option: Option, palette: Palette, moving: boolean): Optio
     },
     ...option,
     series: series.map((one) => toned(one, palette)),
-    grid: { left: 8, right: 16, top: series.length > 1 ? 34 : 14, bottom: named(option['xAxis']) ? 26 : 6, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel', ...(option['grid'] as Part) },
+    grid: { ...(isTime(option['xAxis']) ? TIME_SIDES : SIDES), top: series.length > 1 ? 34 : 14, bottom: named(option['xAxis']) ? 26 : 6, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel', ...(option['grid'] as Part) },
     legend: series.length > 1
       ? { top: 0, left: 0, itemWidth: 28, itemHeight: 8, textStyle: { color: palette.ink, fontSize: 12 }, ...(option['legend'] as Part) }
       : undefined,
@@ -59,6 +63,10 @@ function toned(series: Part, palette: Palette): Part {
     ...(label ? { label: { ...label, color: palette.ink, textBorderWidth: 0 } } : {}),
     ...(line ? { markLine: { ...line, label: { ...(line['label'] as Part), color: palette.ink, textBorderWidth: 0 } } } : {}),
   }
+}
+
+function isTime(said: unknown): boolean {
+  return (said as Part | undefined)?.['type'] === 'time'
 }
 
 function named(said: unknown): boolean {
