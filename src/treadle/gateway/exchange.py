@@ -225,6 +225,8 @@ class Exchange:
     async def _reworked(self, whole: Whole) -> Whole:
         """Return an answer as it fits, and as the guards let it go out. Raises Refusal."""
         guards, refiner = self._ready.guards, self._ready.refiner
+        if whole.legible is not None:
+            whole = Whole(whole.legible, whole.reading)
         if refiner is not None:
             again = self._asking.whole_again
             whole, text = await fitted(whole, refiner, again, self._record, is_guarded=guards.has_output)

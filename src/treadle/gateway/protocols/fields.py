@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from treadle.core.halves import around_halves
 from treadle.gateway import refusals
 from treadle.gateway.refusals import Refusal
 from treadle.traces.consent import is_refusal
@@ -201,6 +202,18 @@ def splice_model(data: bytes, name: str) -> bytes:
     return b"".join((data[:start], b'"model":', encode(name), data[end:]))
 
 
+def name_model(data: bytes, name: str, within: str) -> bytes:
+    """Return an answer or an event (framed or not) with a name as its model, on top or in the object `within`; the values
+    of its other fields stay as they came, and so does a 'model' anywhere else."""
+    if b'"model"' not in data:
+        return data
+    before, payload, after = payload_of(data)
+    try:
+        return before + _name_model(payload, name, within) + after
+    except msgspec.DecodeError:
+        return before + around_halves(payload, lambda plain: _name_model(plain, name, within)) + after
+
+
 def payload_of(data: bytes) -> tuple[bytes, bytes, bytes]:
     """Return what is before, in and after the payload of one event (of one data line); a bare payload is all payload."""
     if data.startswith(b"{"):
@@ -218,6 +231,19 @@ def frame(payload: bytes, name: str | None = None) -> bytes:
     if name is None:
         return b"data: " + payload + b"\n\n"
     return b"event: " + name.encode() + b"\ndata: " + payload + b"\n\n"
+
+
+def _name_model(payload: bytes, name: str, within: str) -> bytes:
+    split = split_fields(payload)
+    if "model" in split:
+        split["model"] = raw(name)
+    elif within in split:
+        inner = split_fields(split[within])
+        inner["model"] = raw(name)
+        split[within] = raw(inner)
+    else:
+        return payload
+    return encode(split)
 
 
 def _is_text(value: Any) -> bool:

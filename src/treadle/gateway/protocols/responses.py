@@ -210,19 +210,7 @@ class ResponsesProtocol:
 
     def named(self, data: bytes, name: str) -> bytes:
         """Return an answer or an event with the endpoint's name as its model; tools and schemas may hold a 'model' too."""
-        if b'"model"' not in data:
-            return data
-        before, payload, after = fields.payload_of(data)
-        split = fields.split_fields(payload)
-        if "model" in split:
-            split["model"] = fields.raw(name)
-        elif "response" in split:
-            response = fields.split_fields(split["response"])
-            response["model"] = fields.raw(name)
-            split["response"] = fields.raw(response)
-        else:
-            return data
-        return before + fields.encode(split) + after
+        return fields.name_model(data, name, within="response")
 
     def with_text(self, data: bytes, text: str) -> bytes:
         """Return a whole answer with its text in its first text part; what was measured on the old text goes."""
