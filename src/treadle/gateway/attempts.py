@@ -89,6 +89,8 @@ class Attempts(Struct, kw_only=True):
     """Whether the total clock began with these attempts."""
     is_hedged: bool = False
     """Whether a second request was sent because the first was slow."""
+    heard_tokens: int = 0
+    """How long the whole answer is that the faster of two gave; 0 before, and of a stream."""
 
     def begin(self) -> Awaitable[Begun]:
         """Begin; await the result for an answer that has begun. Both raise Refusal when no attempt brings one."""
@@ -122,15 +124,16 @@ class Attempts(Struct, kw_only=True):
                     self.headers,
                 )
                 now = monotonic()
-                pick.first_token(now)
                 if isinstance(answer, Whole):
-                    pick.succeeded(now)
+                    pick.succeeded(now, answer.reading.tokens)
+                else:
+                    pick.first_token(now)
                 return Begun(pick.target, pick, answer)
             except AttemptFailed as error:
                 failure = error
                 self._note(pick, failure)
             except BaseException as gone:
-                pick.abandoned(monotonic())
+                pick.abandoned(monotonic(), self.heard_tokens)
                 if NOT_SENT not in getattr(gone, "__notes__", ()):
                     self.lost.append(Lost(pick.target, None))
                 raise
@@ -141,6 +144,7 @@ class Attempts(Struct, kw_only=True):
                 self._budget,
                 scope=self.endpoint.project_id,
                 session=self.session,
+                stream=self.asked.stream,
                 tried=self.tried,
                 now=monotonic(),
                 retry_after=failure.retry_after,
@@ -178,6 +182,7 @@ class Attempts(Struct, kw_only=True):
                     self.endpoint.routing,
                     self._budget,
                     scope=self.endpoint.project_id,
+                    stream=self.asked.stream,
                     tried=self.tried,
                     now=monotonic(),
                 )
@@ -192,6 +197,8 @@ class Attempts(Struct, kw_only=True):
                     failure = task.exception()
                     if failure is None:
                         won = task.result()
+                        if isinstance(won.answer, Whole):
+                            self.heard_tokens = won.answer.reading.tokens
                         return won
             assert failure is not None
             raise failure
@@ -237,6 +244,7 @@ class Attempts(Struct, kw_only=True):
             endpoint.routing,
             scope=endpoint.project_id,
             session=self.session if endpoint.routing.sticky else None,
+            stream=self.asked.stream,
             tried=self.tried,
             now=now,
         )
