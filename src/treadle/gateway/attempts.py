@@ -70,6 +70,8 @@ class Attempts(Struct, kw_only=True):
     fleet: Fleet
     send: SendTo
     ready: Ready
+    targets: tuple[Target, ...]
+    """Those of it that can answer this request."""
     endpoint: Endpoint
     protocol: SpokenProtocol
     asked: Asked
@@ -94,7 +96,7 @@ class Attempts(Struct, kw_only=True):
 
     def begin(self) -> Awaitable[Begun]:
         """Begin; await the result for an answer that has begun. Both raise Refusal when no attempt brings one."""
-        targets, routing, now = self.ready.targets, self.endpoint.routing, monotonic()
+        targets, routing, now = self.targets, self.endpoint.routing, monotonic()
         if self.deadline is None:
             self.deadline, self.is_first = now + routing.clocks.total_seconds, True
         if not targets:
@@ -139,7 +141,7 @@ class Attempts(Struct, kw_only=True):
                 raise
             again = self.fleet.again(
                 failure.kind,
-                self.ready.targets,
+                self.targets,
                 self.endpoint.routing,
                 self._budget,
                 scope=self.endpoint.project_id,
@@ -178,7 +180,7 @@ class Attempts(Struct, kw_only=True):
             done, _ = await asyncio.wait(tasks, timeout=wait)
             if not done:
                 second = self.fleet.hedge(
-                    self.ready.targets,
+                    self.targets,
                     self.endpoint.routing,
                     self._budget,
                     scope=self.endpoint.project_id,
@@ -240,7 +242,7 @@ class Attempts(Struct, kw_only=True):
     def _pick(self, now: float) -> Pick | None:
         endpoint = self.endpoint
         return self.fleet.pick(
-            self.ready.targets,
+            self.targets,
             endpoint.routing,
             scope=endpoint.project_id,
             session=self.session if endpoint.routing.sticky else None,

@@ -81,7 +81,7 @@ async def _cancelled_after(turns: int) -> tuple[bool, list[bool], int]:
         return streams[-1]
 
     attempts = Attempts(
-        fleet=fleet, send=send, ready=ready, endpoint=ENDPOINT, protocol=CHAT, asked=asked,
+        fleet=fleet, send=send, ready=ready, targets=ready.targets, endpoint=ENDPOINT, protocol=CHAT, asked=asked,
         composed=await ready.compose(asked), session=None,
     )  # fmt: skip
     request = asyncio.ensure_future(attempts.begin())

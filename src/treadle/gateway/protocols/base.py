@@ -49,6 +49,8 @@ class Asked(Struct, kw_only=True):
     """The field that holds tokens in the place of text, which nobody here can read; None where there is none."""
     is_lone: bool = False
     """Whether all of it is one message of the user, in plain text."""
+    follows: str | None = None
+    """The earlier response that it goes on from, as the caller names it."""
     has_images: bool = False
     tools_count: int = 0
 

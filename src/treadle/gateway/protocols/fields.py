@@ -7,7 +7,7 @@ of the model is put into an answer by cutting and joining bytes; nothing is pars
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -203,15 +203,21 @@ def splice_model(data: bytes, name: str) -> bytes:
 
 
 def name_model(data: bytes, name: str, within: str) -> bytes:
-    """Return an answer or an event (framed or not) with a name as its model, on top or in the object `within`; the values
-    of its other fields stay as they came, and so does a 'model' anywhere else."""
+    """Return an answer or an event (framed or not) with a name as its model, on top or in the object `within`; a 'model'
+    anywhere else stays."""
     if b'"model"' not in data:
         return data
+    return change_answer(data, within, lambda split: split.update(model=raw(name)))
+
+
+def change_answer(data: bytes, within: str, change: Callable[[dict[str, Raw]], None]) -> bytes:
+    """Return an answer with some fields changed, or an event (framed or not) with those of the answer that it holds as
+    `within`; the values of all other fields stay as they came."""
     before, payload, after = payload_of(data)
     try:
-        return before + _name_model(payload, name, within) + after
+        return before + _changed(payload, within, change) + after
     except msgspec.DecodeError:
-        return before + around_halves(payload, lambda plain: _name_model(plain, name, within)) + after
+        return before + around_halves(payload, lambda plain: _changed(plain, within, change)) + after
 
 
 def payload_of(data: bytes) -> tuple[bytes, bytes, bytes]:
@@ -233,13 +239,13 @@ def frame(payload: bytes, name: str | None = None) -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + payload + b"\n\n"
 
 
-def _name_model(payload: bytes, name: str, within: str) -> bytes:
+def _changed(payload: bytes, within: str, change: Callable[[dict[str, Raw]], None]) -> bytes:
     split = split_fields(payload)
     if "model" in split:
-        split["model"] = raw(name)
+        change(split)
     elif within in split:
         inner = split_fields(split[within])
-        inner["model"] = raw(name)
+        change(inner)
         split[within] = raw(inner)
     else:
         return payload

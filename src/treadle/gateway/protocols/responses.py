@@ -45,6 +45,7 @@ class ResponsesRequest(Struct):
     user: str | None = None
     safety_identifier: str | None = None
     conversation: Any = None
+    previous_response_id: Any = None
     prompt: Any = None
     metadata: Any = None
     treadle: Extension | None = None
@@ -128,7 +129,7 @@ class ResponsesProtocol:
         conversation = request.conversation
         if not isinstance(conversation, str):
             conversation = fields.named_in(conversation, "id")
-        return Asked(
+        asked = Asked(
             protocol="responses",
             body=body,
             model=request.model,
@@ -146,6 +147,9 @@ class ResponsesProtocol:
             ),
             tools_count=len(request.tools or ()),
         )
+        if isinstance(request.previous_response_id, str):
+            asked.follows = request.previous_response_id
+        return asked
 
     def read(self, data: bytes) -> Reading | None:
         """Read a whole answer; None when it is not one."""
