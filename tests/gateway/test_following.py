@@ -223,3 +223,25 @@ def test_a_seal_that_was_changed() -> None:
     assert found is not None
     assert ("north", "0123", THERE, told) == found
     assert {None} == {read_seal(b"secret", "prj", each) for each in changed}
+
+
+@pytest.mark.parametrize(("name", "copies"), [("north", 1), ("south", 0)])
+def test_a_copy_for_a_shadow(plane: Plane, key: str, wall: Wall, name: str, copies: int) -> None:
+    """
+    A follow-up is copied to a shadow that can go on from the response, which another provider's cannot.
+    """
+    stable = arm(release_id="rel_a", prompt=(), targets=TARGETS[:1])
+    shadow = arm(
+        release_id="rel_b", role="candidate", weight=0.0, shadow_share=1.0, prompt=(),
+        targets=(Target(provider=name, model="other"), Target(provider="west", model="m", priority=1)),
+    )  # fmt: skip
+    plane.publish(endpoint(plane, stable, shadow, rollout_id="rol_1"))
+    client, shadows = plane.openai(key), plane.data_plane.shadows
+    first = _answered(client)
+    wait_for(lambda: len(wall.requests) == 2)
+    left_out = shadows.left_out
+
+    _answered(client, previous_response_id=first.id)
+    wait_for(lambda: len(wall.requests) == 3 + copies and shadows.left_out == left_out + 1 - copies)
+
+    assert [("north", THERE)] * (1 + copies) == _asked(wall)[2:]
