@@ -522,6 +522,19 @@ async def test_a_new_connection_that_closes_under_a_request(upstream: Upstream) 
     assert 1 == len(upstream.wall.requests)
 
 
+async def test_a_kept_connection_that_closes_within_an_answer(upstream: Upstream) -> None:
+    """
+    Nor on a kept one once an answer has begun.
+    """
+    upstream.wall.behave("m", Fault(), Fault(cut_head=True))
+    await upstream.read()
+
+    with pytest.raises(Broken):
+        await upstream.read()
+
+    assert 2 == len(upstream.wall.requests)
+
+
 async def test_it_closes_twice(upstream: Upstream) -> None:
     """
     It is sent once more, not for ever.

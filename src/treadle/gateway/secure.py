@@ -99,8 +99,9 @@ class SecureClient:
             raise NotRunning(_in_words(error, request.url)) from error
         except aiohttp.InvalidURL as error:
             raise NotRunning("its base URL cannot be connected to") from error
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            raise (_KeptOneClosed if watch.may_repeat() else Broken)(_broken(error)) from error
+        except aiohttp.ServerDisconnectedError as error:
+            has_begun = not isinstance(error.message, str)  # it holds what came of a head
+            raise (Broken if has_begun or not watch.may_repeat() else _KeptOneClosed)(_broken(error)) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _told(error) from error
         return SecureReply(response, watch, slots)
