@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytest
 
 from tests.gateway.harness import Plane
 from tests.gateway.site import IMAGE, Site, opened
-from tests.gateway.upstreams import QUESTION, ask_once, trace
+from tests.gateway.upstreams import QUESTION, ask_once, body_of, provide, serve, trace
 from tests.gateway.wall_shapes import INPUT_TOKENS
 from treadle.gateway.counting import estimate_tokens
 from treadle.gateway.referring import IMAGE_TOKENS
-from treadle.gateway.types import PromptMessage, ProtocolName
+from treadle.gateway.types import PromptMessage, ProtocolName, Target
 from treadle.traces.types import Span
 
 RULES = "Answer as a clerk of the lost property office would. " * 40
@@ -81,3 +82,20 @@ def test_what_was_stated_at_the_beginning(site: Site, protocol: ProtocolName) ->
     assert INPUT_TOKENS == span.input_tokens
     assert span.attributes["treadle.usage.estimated"]
     assert 0 < (span.output_tokens or 0) < 10
+
+
+def test_the_caller_leaves_before_the_connection_stands(plane: Plane, key: str) -> None:
+    """
+    Over https as well, nothing is counted for a provider that was never sent anything.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        provide(plane, f"https://127.0.0.1:{silent.getsockname()[1]}/v1", "silent")
+        serve(plane, "support", Target(provider="silent", model="m"))
+        body = body_of("chat", "support")
+        headers = {"authorization": f"Bearer {key}"}
+        with pytest.raises(httpx2.ReadTimeout):
+            httpx2.post(f"{plane.url}/v1/chat/completions", json=body, headers=headers, trust_env=False, timeout=0.5)
+        span = plane.spans()[0].span
+
+    assert ("cancelled", None) == (span.status, span.input_tokens)
+    assert "treadle.attempts.lost" not in span.attributes

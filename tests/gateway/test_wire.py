@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -26,7 +27,7 @@ from treadle.gateway.providers.base import WireRequest
 from treadle.gateway.reply import HIGH_WATER, MAX_ANSWER_BYTES
 from treadle.gateway.transport import Transport
 from treadle.gateway.types import Clocks, Provider
-from treadle.gateway.upstream import Broken, NotRunning, TimedOut, TooLarge
+from treadle.gateway.upstream import NOT_SENT, Broken, NotRunning, TimedOut, TooLarge
 
 CLOCKS = Clocks(connect_seconds=2, first_token_seconds=5, between_seconds=5, total_seconds=10)
 SHORT = 0.15
@@ -133,6 +134,18 @@ async def plain(plain_wall: Wall) -> AsyncIterator[Upstream]:
     transport = Transport()
     yield Upstream(plain_wall, transport)
     await transport.close()
+
+
+@pytest.fixture
+async def upstream_to_silence(plain_wall: Wall) -> AsyncIterator[Upstream]:
+    """
+    Somebody who listens and never says a word, so that no TLS comes about, and a transport there.
+    """
+    transport = Transport()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        plain_wall.url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        yield Upstream(plain_wall, transport)
+        await transport.close()
 
 
 async def test_an_answer(upstream: Upstream) -> None:
@@ -275,6 +288,35 @@ async def test_the_connect_clock(plain: Upstream) -> None:
 
     assert "connect" == caught.value.clock
     assert await first
+
+
+async def test_leaving_while_it_connects(upstream_to_silence: Upstream) -> None:
+    """
+    Where a caller goes away before the connection stands, nothing was sent, and what cancels says so.
+    """
+    task = asyncio.create_task(upstream_to_silence.read())
+    await asyncio.sleep(SHORT)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+
+    assert [NOT_SENT] == caught.value.__notes__
+
+
+@pytest.mark.parametrize(
+    "clocks",
+    [Clocks(connect_seconds=SHORT, first_token_seconds=0.01), Clocks(total_seconds=SHORT)],
+    ids=["connect", "total"],
+)
+async def test_it_does_not_connect_in_time(upstream_to_silence: Upstream, clocks: Clocks) -> None:
+    """
+    Until the connection stands the connect clock runs, no longer than the total one: nothing was sent.
+    """
+    with pytest.raises(TimedOut) as caught:
+        await upstream_to_silence.read(clocks=clocks)
+
+    assert ("connect", SHORT) == (caught.value.clock, caught.value.seconds)
 
 
 async def test_the_limit_of_connections(upstream: Upstream) -> None:
@@ -443,54 +485,67 @@ async def test_what_is_no_body_does_not_end(plain: Upstream, begin: bytes) -> No
             await plain.read()
 
 
-async def test_a_kept_connection_that_was_closed(plain: Upstream) -> None:
+async def test_a_kept_connection_that_was_closed(upstream: Upstream) -> None:
     """
     A connection that its peer closed while nobody used it is not used again.
     """
-    plain.wall.behave("m", Fault(hangs_up=True), Fault())
-    await plain.read()
-    await _until(lambda: plain.wall.open == 0)
+    upstream.wall.behave("m", Fault(hangs_up=True), Fault())
+    await upstream.read()
+    await _until(lambda: upstream.wall.open == 0)
 
-    await plain.read()
+    await upstream.read()
 
-    assert 2 == plain.wall.connections
+    assert 2 == upstream.wall.connections
 
 
-async def test_a_kept_connection_that_closes_under_a_request(plain: Upstream) -> None:
+async def test_a_kept_connection_that_closes_under_a_request(upstream: Upstream) -> None:
     """
     A request whose kept connection is closed before any byte of an answer is sent once more, on a new connection.
     """
-    plain.wall.behave("m", Fault(), Fault(close=True), Fault())
-    await plain.read()
+    upstream.wall.behave("m", Fault(), Fault(close=True), Fault())
+    await upstream.read()
 
-    await plain.read()
+    await upstream.read()
 
-    assert [1, 1, 2] == [seen.connection for seen in plain.wall.requests]
+    assert [1, 1, 2] == [seen.connection for seen in upstream.wall.requests]
 
 
-async def test_a_new_connection_that_closes_under_a_request(plain: Upstream) -> None:
+async def test_a_new_connection_that_closes_under_a_request(upstream: Upstream) -> None:
     """
     On a new connection nothing is sent again: the request may have been processed.
     """
-    plain.wall.behave("m", Fault(close=True))
+    upstream.wall.behave("m", Fault(close=True))
 
     with pytest.raises(Broken):
-        await plain.read()
+        await upstream.read()
 
-    assert 1 == len(plain.wall.requests)
+    assert 1 == len(upstream.wall.requests)
 
 
-async def test_it_closes_twice(plain: Upstream) -> None:
+async def test_a_kept_connection_that_closes_within_an_answer(upstream: Upstream) -> None:
+    """
+    Nor on a kept one once an answer has begun.
+    """
+    upstream.wall.behave("m", Fault(), Fault(cut_head=True))
+    await upstream.read()
+
+    with pytest.raises(Broken):
+        await upstream.read()
+
+    assert 2 == len(upstream.wall.requests)
+
+
+async def test_it_closes_twice(upstream: Upstream) -> None:
     """
     It is sent once more, not for ever.
     """
-    plain.wall.behave("m", Fault(), Fault(close=True))
-    await plain.read()
+    upstream.wall.behave("m", Fault(), Fault(close=True))
+    await upstream.read()
 
     with pytest.raises(Broken):
-        await plain.read()
+        await upstream.read()
 
-    assert 3 == len(plain.wall.requests)
+    assert 3 == len(upstream.wall.requests)
 
 
 async def test_an_answer_that_nobody_asked_for(plain: Upstream) -> None:

@@ -108,6 +108,8 @@ class Fault(Struct, frozen=True, kw_only=True):
     """Send a small gzip body that unpacks to 128 MiB."""
     close: bool = False
     """Close the connection instead of answering."""
+    cut_head: bool = False
+    """Close it in the middle of the head."""
     garbage: bool = False
     """Answer with bytes that are not HTTP."""
     huge_headers: int = 0
@@ -248,6 +250,10 @@ class Wall:
             writer.transport.abort()
             return False
         await asyncio.sleep(fault.before_head)
+        if fault.cut_head:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: applic")
+            await _cut(writer)
+            return False
         if fault.garbage:
             writer.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
             await writer.drain()

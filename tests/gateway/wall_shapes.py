@@ -146,7 +146,7 @@ def _responses(said: Said, body: Json) -> Shape:
             "model": said.model,
             "output": output,
             "parallel_tool_calls": True,
-            "previous_response_id": None,
+            "previous_response_id": body.get("previous_response_id"),
             "reasoning": {"effort": None, "summary": None},
             "store": False,
             "temperature": 1.0,

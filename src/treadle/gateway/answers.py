@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable
 import msgspec
 from msgspec import Struct
 
+from treadle.core.halves import without_halves
 from treadle.gateway import sse
 from treadle.gateway.alike import Alike, Heard
 from treadle.gateway.protocols.base import Reading, SpokenProtocol, Translation, Usage
@@ -33,6 +34,8 @@ class Whole(Struct, frozen=True):
 
     data: bytes
     reading: Reading
+    legible: bytes | None = None
+    """For whoever reads more of it than was read, the same without half surrogate pairs; None where it holds none."""
 
 
 class Live:
@@ -124,7 +127,10 @@ class Live:
                         if translation is None:
                             batch.append(self._heard(event.raw, event.data))
                         elif event.data:
-                            self._take(translation.feed(event.data, event.name), event.data, batch)
+                            framed = translation.feed(event.data, event.name)
+                            if not framed and (legible := _legible(event.data)) is not event.data:
+                                framed = translation.feed(legible, event.name)
+                            self._take(framed, batch)
                 except Faulty:
                     if batch and self._has_begun:
                         yield batch  # what came before the fault is the caller's
@@ -136,7 +142,7 @@ class Live:
                 raise  # behind the end mark it takes nothing from the answer
         if translation is not None:
             batch = []
-            self._take(translation.finish(), b"", batch)
+            self._take(translation.finish(), batch)
             if batch:
                 yield batch
         if not self._ended and not self._stopped:
@@ -145,11 +151,9 @@ class Live:
             # Some servers leave the end mark out although they said why they stopped; callers wait for it.
             yield [Heard(mark, b"", None)]
 
-    def _take(self, framed: bytes, payload: bytes, batch: list[Heard]) -> None:
-        """Take the events that a translation made of a payload."""
-        if not framed:
-            _require_json(payload)
-        else:
+    def _take(self, framed: bytes, batch: list[Heard]) -> None:
+        """Take the events that a translation made."""
+        if framed:
             for raw in self._reframer.feed(framed):
                 batch.append(self._heard(raw, sse.data_of(raw)))
 
@@ -159,9 +163,9 @@ class Live:
         if (known := self._alike.find(raw)) is not None:
             return known
         reading = self._protocol.read_event(payload)
-        if reading is None:
-            _require_json(payload)
-        else:
+        if reading is None and (legible := _legible(payload)) is not payload:
+            payload, reading = legible, self._protocol.read_event(legible)
+        if reading is not None:
             self._alike.learn(raw, payload, reading)
             if reading.error is not None:
                 raise Faulty("it reported an error in its answer")
@@ -172,23 +176,45 @@ class Live:
         return Heard(raw, payload, reading)
 
 
-def _require_json(payload: bytes) -> None:
-    """Raise Faulty for an event that is not JSON: clients fail on it, and what it was to say is lost."""
-    if payload and payload != sse.DONE:
-        try:
-            _anything(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise Faulty("an event of its stream is not JSON") from None
+def _legible(payload: bytes) -> bytes:
+    """Return an event's data that can be read, half surrogate pairs replaced: the very same bytes where it holds none.
+
+    Raises Faulty for what is not JSON: clients fail on it, and what it was to say is lost.
+    """
+    if not payload or payload == sse.DONE or _is_json(payload):
+        return payload
+    legible = without_halves(payload)
+    if legible == payload or not _is_json(legible):
+        raise Faulty("an event of its stream is not JSON")
+    return legible
+
+
+def _is_json(payload: bytes) -> bool:
+    try:
+        _anything(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def whole_of(data: bytes, protocol: SpokenProtocol, translation: Translation | None) -> Whole:
     """Understand a whole answer. Raises Faulty when it is not one."""
+    whole = _whole_of(data, protocol, translation)
+    if whole is None and (legible := without_halves(data)) != data:
+        whole = _whole_of(legible, protocol, translation)
+        if whole is not None and translation is None:
+            return Whole(data, whole.reading, legible)
+    if whole is None:
+        spoken = f"'{protocol.name}'" if translation is None else "its protocol"
+        raise Faulty(f"it answered with something else than an answer of {spoken}")
+    return whole
+
+
+def _whole_of(data: bytes, protocol: SpokenProtocol, translation: Translation | None) -> Whole | None:
     if translation is not None:
         try:
             data = translation.answer(data)
         except ValueError:
-            raise Faulty("it answered with something else than an answer of its protocol") from None
+            return None
     reading = protocol.read(data)
-    if reading is None:
-        raise Faulty(f"it answered with something else than an answer of '{protocol.name}'")
-    return Whole(data, reading)
+    return None if reading is None else Whole(data, reading)

@@ -22,6 +22,7 @@ from treadle.gateway.assign import without_rollout
 from treadle.gateway.caller_trace import CallerTrace, read_caller_trace
 from treadle.gateway.count import MESSAGES, count
 from treadle.gateway.exchange import Exchange
+from treadle.gateway.following import going_on
 from treadle.gateway.moderating import moderate
 from treadle.gateway.parts import Parts
 from treadle.gateway.protocols.base import SpokenProtocol
@@ -206,13 +207,16 @@ class Gateway:
         watch = RequestWatch(self._ticker, receive, self._body_seconds)
         try:
             asked = protocol.parse(await self._body(receive, watch))
+            followed = None if asked.follows is None else table.followed(key.project_id, asked.follows)
+            if followed is not None:
+                asked.body = going_on(asked.body, followed)
             if said.no_training:
                 asked.no_training = True
             endpoint = table.endpoint(key, asked.model, internal=inside is not None and inside.is_internal)
             if inside is not None and inside.is_aside:
                 endpoint = without_rollout(endpoint)
             exchange = Exchange(
-                self._parts, table, key, endpoint, protocol, asked, said.session, started_at, said.above
+                self._parts, table, key, endpoint, protocol, asked, said.session, started_at, said.above, followed
             )
             for name, value in said.forwarded:
                 exchange.forward(name, value)

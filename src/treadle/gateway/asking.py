@@ -43,6 +43,7 @@ class Asking:
             fleet=self._parts.fleet,
             send=self._parts.sender.send,
             ready=self._ready,
+            targets=self._ready.targets_for(record.followed),
             endpoint=record.endpoint,
             protocol=self._protocol,
             asked=record.asked,

@@ -70,6 +70,8 @@ class Attempts(Struct, kw_only=True):
     fleet: Fleet
     send: SendTo
     ready: Ready
+    targets: tuple[Target, ...]
+    """Those of it that can answer this request."""
     endpoint: Endpoint
     protocol: SpokenProtocol
     asked: Asked
@@ -89,10 +91,12 @@ class Attempts(Struct, kw_only=True):
     """Whether the total clock began with these attempts."""
     is_hedged: bool = False
     """Whether a second request was sent because the first was slow."""
+    heard_tokens: int = 0
+    """How long the whole answer is that the faster of two gave; 0 before, and of a stream."""
 
     def begin(self) -> Awaitable[Begun]:
         """Begin; await the result for an answer that has begun. Both raise Refusal when no attempt brings one."""
-        targets, routing, now = self.ready.targets, self.endpoint.routing, monotonic()
+        targets, routing, now = self.targets, self.endpoint.routing, monotonic()
         if self.deadline is None:
             self.deadline, self.is_first = now + routing.clocks.total_seconds, True
         if not targets:
@@ -122,25 +126,27 @@ class Attempts(Struct, kw_only=True):
                     self.headers,
                 )
                 now = monotonic()
-                pick.first_token(now)
                 if isinstance(answer, Whole):
-                    pick.succeeded(now)
+                    pick.succeeded(now, answer.reading.tokens)
+                else:
+                    pick.first_token(now)
                 return Begun(pick.target, pick, answer)
             except AttemptFailed as error:
                 failure = error
                 self._note(pick, failure)
             except BaseException as gone:
-                pick.abandoned(monotonic())
+                pick.abandoned(monotonic(), self.heard_tokens)
                 if NOT_SENT not in getattr(gone, "__notes__", ()):
                     self.lost.append(Lost(pick.target, None))
                 raise
             again = self.fleet.again(
                 failure.kind,
-                self.ready.targets,
+                self.targets,
                 self.endpoint.routing,
                 self._budget,
                 scope=self.endpoint.project_id,
                 session=self.session,
+                stream=self.asked.stream,
                 tried=self.tried,
                 now=monotonic(),
                 retry_after=failure.retry_after,
@@ -174,10 +180,11 @@ class Attempts(Struct, kw_only=True):
             done, _ = await asyncio.wait(tasks, timeout=wait)
             if not done:
                 second = self.fleet.hedge(
-                    self.ready.targets,
+                    self.targets,
                     self.endpoint.routing,
                     self._budget,
                     scope=self.endpoint.project_id,
+                    stream=self.asked.stream,
                     tried=self.tried,
                     now=monotonic(),
                 )
@@ -192,6 +199,8 @@ class Attempts(Struct, kw_only=True):
                     failure = task.exception()
                     if failure is None:
                         won = task.result()
+                        if isinstance(won.answer, Whole):
+                            self.heard_tokens = won.answer.reading.tokens
                         return won
             assert failure is not None
             raise failure
@@ -233,10 +242,11 @@ class Attempts(Struct, kw_only=True):
     def _pick(self, now: float) -> Pick | None:
         endpoint = self.endpoint
         return self.fleet.pick(
-            self.ready.targets,
+            self.targets,
             endpoint.routing,
             scope=endpoint.project_id,
             session=self.session if endpoint.routing.sticky else None,
+            stream=self.asked.stream,
             tried=self.tried,
             now=now,
         )

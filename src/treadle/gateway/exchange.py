@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from functools import partial
 from time import monotonic
 
 import msgspec
@@ -26,6 +27,7 @@ from treadle.gateway.cache.cache import streamed_answer, whole_answer
 from treadle.gateway.cache.keys import key_for
 from treadle.gateway.caller_trace import CallerTrace
 from treadle.gateway.counting import is_complete
+from treadle.gateway.following import Followed
 from treadle.gateway.guarding.requests import guard_answer, guard_request
 from treadle.gateway.guarding.rules import Seen
 from treadle.gateway.keeping import Keeping, wishes_of
@@ -62,8 +64,9 @@ class Exchange:
         session: str | None,
         started_at: datetime,
         above: CallerTrace | None = None,
+        followed: Followed | None = None,
     ) -> None:
-        """above: where the request stands in its caller's trace, if it says so."""
+        """above: where the request stands in its caller's trace, if it says so. followed: what it goes on from."""
         own_id = new_trace_id()
         self.trace_id = own_id if above is None else above.trace_id
         self._parts = parts
@@ -72,6 +75,8 @@ class Exchange:
         self._asked = asked
         named = (session or asked.session or "")[:_MAX_SESSION] or None
         unit = named or own_id  # never what the caller chose, or it would choose its arm
+        if followed is not None and named is None and followed.unit:
+            unit = followed.unit
         self._record = record = Record(
             trace_id=self.trace_id,
             started_at=started_at,
@@ -83,10 +88,13 @@ class Exchange:
             session=named,
             config_hash=table.hash,
         )
+        record.followed = followed
         if above is not None:
             record.stands_under(above)
         arm = record.assignment.arm
         self._ready = ready = table.ready(endpoint, arm)
+        self._is_followed = ready.is_followed and asked.protocol == "responses"
+        """Whether its caller is told ids that say who keeps the response."""
         self._reserved: Reserved | None = None
         self._asking = Asking(parts, ready, protocol, record)
         self.cache_control = b""
@@ -115,6 +123,8 @@ class Exchange:
         try:
             if endpoint.disabled is not None:
                 raise refusals.endpoint_disabled(endpoint.name, endpoint.disabled)
+            if record.followed is not None and not ready.targets_for(record.followed):
+                raise refusals.followed_elsewhere(endpoint.name)
             limiter, now = self._parts.limiter, monotonic()
             who = (record.key.project_id, record.key.key_id, endpoint.name, asked.user)
             held = reserve_now(limiter, ready, asked, who, now) or await reserve(limiter, ready, asked, who, now)
@@ -225,6 +235,8 @@ class Exchange:
     async def _reworked(self, whole: Whole) -> Whole:
         """Return an answer as it fits, and as the guards let it go out. Raises Refusal."""
         guards, refiner = self._ready.guards, self._ready.refiner
+        if whole.legible is not None:
+            whole = Whole(whole.legible, whole.reading)
         if refiner is not None:
             again = self._asking.whole_again
             whole, text = await fitted(whole, refiner, again, self._record, is_guarded=guards.has_output)
@@ -237,6 +249,8 @@ class Exchange:
         """Keep what is known by now of an answer; return what goes out."""
         self._record.transcript.add(whole.reading)
         data = self._protocol.named(whole.data, self._record.endpoint.name)
+        if self._is_followed:
+            data = self._table.told(data, self._record)
         if self._keeping is not None and not self._is_unjudged:
             self._keeping.keep(data)
         self._settle()
@@ -274,6 +288,7 @@ class Exchange:
             trimmer=None if refiner is None or holds else refiner.trimmer(),
             is_refined=holds,
             keeps=self._keeping is not None,
+            told=partial(self._table.told, record=record) if self._is_followed else None,
         )
         passes_on = outgoing.is_untouched
         try:

@@ -7,6 +7,7 @@ was said at its place before, whatever else an event holds as a whole.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -45,9 +46,10 @@ class Outgoing:
         trimmer: Trimmer | None = None,
         is_refined: bool = False,
         keeps: bool = False,
+        told: Callable[[bytes], bytes] | None = None,
     ) -> None:
         """name: what the caller calls the model. transcript: gets what went out. is_refined: whether the text may be
-        another than the model's. keeps: whether `kept` is filled."""
+        another than the model's. keeps: whether `kept` is filled. told: changes events, framed, to what their caller is told."""
         self.kept: list[bytes] = []
         """Every event that went out or was left out for this caller only, for the cache; empty when it grew too large."""
         self.has_ended = False
@@ -66,6 +68,7 @@ class Outgoing:
         self._heard: list[str] = []
         self._thought: list[str] = []
         self._keeps = keeps
+        self._told = told
         self._kept_bytes = 0
 
     @property
@@ -120,6 +123,8 @@ class Outgoing:
         if reading.ends:
             self.has_ended = True
         named = self._protocol.named(raw, self._name)
+        if self._told is not None:
+            named = self._told(named)
         if self._keeps:
             self._keep(named)
         return b"" if reading.is_usage_only and not self._wants_usage else named

@@ -266,7 +266,7 @@ class RawClient:
 async def _acquire(
     pool: Pool, provider: Provider, loop: asyncio.AbstractEventLoop, clocks: Clocks, fresh: bool
 ) -> Connection:
-    seconds = clocks.connect_seconds
+    seconds = min(clocks.connect_seconds, clocks.total_seconds)
     try:
         async with asyncio.timeout(seconds):
             return await pool.acquire(provider, loop, seconds, fresh=fresh)

@@ -12,6 +12,7 @@ from treadle.embeddings.room import EmbeddingRoom
 from treadle.gateway.cache.keys import arm_digest
 from treadle.gateway.compose import Composed, Composer
 from treadle.gateway.filling import filler_of
+from treadle.gateway.following import Followed, holder_of
 from treadle.gateway.guarding.stages import Guards
 from treadle.gateway.protocols.base import Asked, Translation
 from treadle.gateway.providers.base import Kind
@@ -99,14 +100,7 @@ class Ready:
         """What may be done to answers; None leaves them as they are."""
         self.cache_digest = arm_digest(arm, endpoint.guard_actions) if endpoint.cache.mode != "off" else b""
         """What the cache tells this arm by."""
-        targets = arm.targets or (
-            Target(
-                provider=arm.provider,
-                model=arm.model_version_id,
-                model_version_id=arm.model_version_id,
-                price=arm.price,
-            ),
-        )
+        targets = _targets_of(arm)
         self.routes: dict[str, Route] = {}
         for target in targets:
             provider = _provider(snapshot, endpoint.project_id, target.provider)
@@ -122,8 +116,22 @@ class Ready:
         """Whether the price is known whichever target answers."""
         self.hedges = endpoint.routing.hedge is not None
         """Whether a second request may be sent while the first is slow."""
+        self.is_followed = len({holder_of(target) for arm in endpoint.arms for target in _targets_of(arm)}) > 1
+        """Whether ids of responses must say who keeps them, because the endpoint asks several."""
+        self._held: dict[str, tuple[Target, ...]] = {}
         self.missing = sorted({target.provider for target in targets if target.key not in self.routes})
         """Providers that targets name and nobody configured."""
+
+    def targets_for(self, followed: Followed | None) -> tuple[Target, ...]:
+        """Return the targets that can answer a request: all, or those that keep the response which it goes on from."""
+        if followed is None:
+            return self.targets
+        held = self._held.get(followed.holder)
+        if held is None:  # the same object for each request: what the fleet plans is kept by it
+            held = tuple(target for target in self.targets if holder_of(target) == followed.holder)
+            if held:
+                self._held[followed.holder] = held
+        return held
 
     async def compose(self, asked: Asked) -> Composed:
         """Return the upstream's request; raises Refusal (400, 503) when the prompt cannot be filled in."""
@@ -150,6 +158,11 @@ class Ready:
             return None
         costs = (cost_usd(price, input_tokens, output_tokens) for price in self.prices)
         return max((cost for cost in costs if cost is not None), default=None)
+
+
+def _targets_of(arm: Arm) -> tuple[Target, ...]:
+    version = arm.model_version_id
+    return arm.targets or (Target(provider=arm.provider, model=version, model_version_id=version, price=arm.price),)
 
 
 def _marked(arm: Arm, canary: str) -> Arm:

@@ -17,6 +17,7 @@ from treadle.gateway.attempts import Lost, Tried
 from treadle.gateway.caller_trace import CallerTrace
 from treadle.gateway.compose import Composed
 from treadle.gateway.counting import added, complete_usage
+from treadle.gateway.following import Followed
 from treadle.gateway.protocols.base import Asked, Usage
 from treadle.gateway.protocols.transcript import Transcript
 from treadle.gateway.protocols.usage import has_details, input_total, output_total
@@ -68,6 +69,8 @@ class Record(Struct, kw_only=True):
     """Of a copy: the span of the request it is a copy of."""
     caller_span_id: str | None = None
     """The caller's span that the request is part of, where it says so."""
+    followed: Followed | None = None
+    """The response that the request goes on from; None where it names none, or one that we did not seal."""
     composed: Composed | None = None
     target: Target | None = None
     """Which target answered; None when none did."""

@@ -2,6 +2,7 @@
 
 Two sessions, because a connection that a private provider may have must never serve another one. The address of each
 connection is checked where its socket is made, so no name can lead elsewhere between the check and the connection.
+As there, a request is sent a second time only when its kept connection was closed before an answer began.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextvars import ContextVar
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -57,9 +59,14 @@ class SecureClient:
         else:
             await slots.acquire()
         try:
-            return await self._send(request, provider, watch, slots)
-        except BaseException:
+            try:
+                return await self._send(request, provider, watch, slots)
+            except _KeptOneClosed:
+                return await self._send(request, provider, watch, slots)
+        except BaseException as error:
             slots.release()
+            if isinstance(error, asyncio.CancelledError) and not watch.is_connected:
+                error.add_note(NOT_SENT)
             raise
 
     async def close(self) -> None:
@@ -74,9 +81,6 @@ class SecureClient:
         session = self._sessions.get(provider.private)
         if session is None:
             session = self._sessions[provider.private] = self._session(provider.private)
-        timeout = aiohttp.ClientTimeout(
-            total=None, connect=None, sock_connect=watch.clocks.connect_seconds, sock_read=None
-        )
         url = URL(request.url, encoded=True)
         _host.set(url.host or "")
         try:
@@ -86,17 +90,18 @@ class SecureClient:
                 data=request.body if len(request.body) < _WHOLE_BELOW else io.BytesIO(request.body),
                 headers=request.headers,
                 allow_redirects=False,
-                timeout=timeout,
+                trace_request_ctx=watch,
             )
-            response = await watch.until(work, "first_token")
-        except aiohttp.ConnectionTimeoutError as error:
-            raise TimedOut("connect", watch.clocks.connect_seconds) from error
+            response = await watch.until_head(work)
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, _Refused):
                 raise AddressRefused(str(error.os_error)) from error
             raise NotRunning(_in_words(error, request.url)) from error
         except aiohttp.InvalidURL as error:
             raise NotRunning("its base URL cannot be connected to") from error
+        except aiohttp.ServerDisconnectedError as error:
+            has_begun = not isinstance(error.message, str)  # it holds what came of a head
+            raise (Broken if has_begun or not watch.may_repeat() else _KeptOneClosed)(_broken(error)) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _told(error) from error
         return SecureReply(response, watch, slots)
@@ -126,6 +131,7 @@ class SecureClient:
             max_line_size=MAX_HEAD_BYTES,
             max_field_size=MAX_HEAD_BYTES,
             trust_env=False,
+            trace_configs=[_tells_the_watch()],
         )
 
 
@@ -213,6 +219,42 @@ class _Watch:
         began = self._loop.time()
         self._total = began + clocks.total_seconds
         self._first = began + clocks.first_token_seconds
+        self.is_connected = False
+        """Whether anything may have been sent."""
+        self._is_kept = self._has_repeated = False
+        self._head: asyncio.Timeout | None = None
+
+    async def until_head(self, work: Any) -> Any:
+        """Await the head of an answer: on the connect clock until the connection stands, then on the first token's.
+
+        Raises TimedOut.
+        """
+        self.is_connected = False
+        seconds = min(self.clocks.connect_seconds, self.clocks.total_seconds)
+        self._head = limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                return await work
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            if not self.is_connected:
+                raise TimedOut("connect", seconds) from error
+            is_total = self._total <= self._first
+            clock = "total" if is_total else "first_token"
+            raise TimedOut(clock, self.clocks.total_seconds if is_total else self.clocks.first_token_seconds) from error
+
+    def connected(self, *, is_kept: bool) -> None:
+        """Note that the connection stands: from here on something may have been sent."""
+        self.is_connected, self._is_kept = True, is_kept
+        self._first = self._loop.time() + self.clocks.first_token_seconds
+        if self._head is not None:
+            self._head.reschedule(min(self._first, self._total))
+
+    def may_repeat(self) -> bool:
+        """Tell whether a connection that was closed before an answer began was a kept one, for the first time."""
+        may, self._has_repeated = self._is_kept and not self._has_repeated, True
+        return may
 
     async def until(self, work: Any, clock: str) -> Any:
         """Await some work while a clock runs. Raises TimedOut when it, or the one for everything, is over."""
@@ -234,6 +276,25 @@ class _Watch:
             raise TimedOut(clock, seconds) from error
 
 
+class _KeptOneClosed(Broken):
+    """A kept connection was closed before an answer began: most likely before the request came."""
+
+
+def _tells_the_watch() -> aiohttp.TraceConfig:
+    """Return how a request's watch hears that its connection stands."""
+
+    async def made(_: Any, context: SimpleNamespace, __: aiohttp.TraceConnectionCreateEndParams) -> None:
+        context.trace_request_ctx.connected(is_kept=False)
+
+    async def taken(_: Any, context: SimpleNamespace, __: aiohttp.TraceConnectionReuseconnParams) -> None:
+        context.trace_request_ctx.connected(is_kept=True)
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_create_end.append(made)
+    config.on_connection_reuseconn.append(taken)
+    return config
+
+
 class _Refused(OSError):
     """The address may not be connected to."""
 
@@ -241,7 +302,11 @@ class _Refused(OSError):
 def _told(error: BaseException) -> UpstreamError:
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError | ValueError):
         return Broken("it closed the connection before its answer was complete, or what came is not HTTP")
-    return Broken(f"the connection broke ({type(error).__name__})")
+    return Broken(_broken(error))
+
+
+def _broken(error: BaseException) -> str:
+    return f"the connection broke ({type(error).__name__})"
 
 
 def _in_words(error: aiohttp.ClientConnectorError, url: str) -> str:

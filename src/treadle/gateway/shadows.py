@@ -43,7 +43,8 @@ class Shadows:
 
     def __init__(self, sender: Sender, fleet: Fleet, limiter: Limiter, offer: Callable[[NewSpan], None]) -> None:
         self.left_out = 0
-        """Copies that were not made because too many ran, or a limit had no room for them."""
+        """Copies that were not made because too many ran, a limit had no room for them, or what they go on from is kept
+        elsewhere."""
         self._limiter = limiter
         self._sender = sender
         self._fleet = fleet
@@ -83,9 +84,13 @@ class Shadows:
             session=seen.session,
             config_hash=seen.config_hash,
             parent_span_id=seen.span_id,
+            followed=seen.followed,
         )
         who = (seen.key.project_id, None, seen.endpoint.name, None)
         ready = table.ready(seen.endpoint, arm)
+        if not ready.targets_for(seen.followed):
+            self.left_out += 1
+            return
         try:
             held = await reserve(self._limiter, ready, seen.asked, who, time.monotonic())
         except Refusal:
@@ -117,6 +122,7 @@ class Shadows:
             fleet=self._fleet,
             send=self._sender.send,
             ready=ready,
+            targets=ready.targets_for(copy.followed),
             endpoint=copy.endpoint,
             protocol=protocol,
             asked=copy.asked,

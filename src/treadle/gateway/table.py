@@ -17,9 +17,11 @@ import msgspec
 
 from treadle.embeddings.room import EmbeddingRoom
 from treadle.gateway import refusals
+from treadle.gateway.following import Followed, holder_of, read_seal, told
 from treadle.gateway.forwarding.loops import mark_of
 from treadle.gateway.passes import PREFIX, read_pass
 from treadle.gateway.ready import Ready
+from treadle.gateway.record import Record
 from treadle.gateway.types import Arm, Endpoint, Key, Snapshot
 from treadle.governance.keys import parse_key, secret_hmac
 from treadle.prompts.jinja_rooms import JinjaRooms
@@ -124,6 +126,17 @@ class Table:
         if endpoint is None or is_hidden or (key.endpoints is not None and name not in key.endpoints):
             raise refusals.unknown_model(name, self.names(key))
         return endpoint
+
+    def followed(self, project_id: str, told: str) -> Followed | None:
+        """Return which response a caller goes on from; None for an id that we did not seal."""
+        return read_seal(self._pepper, project_id, told)
+
+    def told(self, data: bytes, record: Record) -> bytes:
+        """Return an answer of the Responses API, or an event of one, with ids that say who keeps the response."""
+        if record.target is None:
+            return data
+        unit = record.unit if record.session is None else ""
+        return told(data, self._pepper, record.key.project_id, holder_of(record.target), unit, record.followed)
 
     def names(self, key: Key) -> list[str]:
         """Return the names that a key may call, sorted."""

@@ -166,6 +166,73 @@ def test_ten_times_slower(fleet: Fleet) -> None:
     assert 0 < seen["south/m"] < 6000 / 20
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_one_writes_more(fleet: Fleet, stream: bool) -> None:
+    """
+    Two targets that begin after 0.5 s and write 100 tokens a second share the traffic, though one writes 20 times as much:
+    2,000 draws stay within four standard errors (22) of half.
+    """
+    targets, routing = (NORTH, SOUTH), Routing(strategy="latency")
+    tokens = {"north/m": 2000, "south/m": 100}
+    seen: Counter[str] = Counter()
+
+    for step in range(2000):
+        now = step * 60.0
+        pick = fleet.pick(targets, routing, stream=stream, now=now)
+        assert pick is not None
+        seen[pick.key] += 1
+        if stream:
+            pick.first_token(now + 0.5)
+        pick.succeeded(now + 0.5 + tokens[pick.key] / 100, 0 if stream else tokens[pick.key])
+
+    assert abs(seen["north/m"] - 1000) < 4 * 22.4
+
+
+def test_streams_and_whole_answers(fleet: Fleet) -> None:
+    """
+    What is fast with streams may be slow with whole answers, and each kind of request goes where its kind is fast.
+    """
+    targets, routing = (NORTH, SOUTH), Routing(strategy="latency")
+    for target, first, whole in ((NORTH, 0.1, 9.0), (SOUTH, 0.8, 1.0)):
+        stream = fleet.pick((target,), routing, stream=True, now=0.0)
+        at_once = fleet.pick((target,), routing, now=0.0)
+        assert stream is not None
+        assert at_once is not None
+        stream.first_token(first)
+        stream.succeeded(9.0)
+        at_once.succeeded(whole, 200)
+
+    keys = [
+        {picked(fleet, targets, routing, stream=stream, now=9.0) for _ in range(50)}
+        for stream in (True, False)
+    ]  # fmt: skip
+
+    assert [{"north/m"}, {"south/m"}] == keys
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_always_beaten(fleet: Fleet, stream: bool) -> None:
+    """
+    A target that another one always beats is slow for as long as it was waited for: it gets what is left of the traffic.
+    """
+    targets, routing = (NORTH, SOUTH), Routing(strategy="latency")
+    seen: Counter[str] = Counter()
+
+    for step in range(6000):
+        now = step * 0.02
+        pick = fleet.pick(targets, routing, stream=stream, now=now)
+        assert pick is not None
+        seen[pick.key] += 1
+        if pick.key == "south/m":
+            pick.abandoned(now + 0.5, 0 if stream else 400)
+            continue
+        if stream:
+            pick.first_token(now + 0.1)
+        pick.succeeded(now + 0.45, 0 if stream else 400)
+
+    assert 0 < seen["south/m"] < 6000 / 20
+
+
 def test_least_busy(fleet: Fleet) -> None:
     """
     The one with the least in flight for its weight is next.
@@ -308,23 +375,26 @@ def test_caller_leaves_a_slow_target(fleet: Fleet) -> None:
 
 def test_hedge_at_p95(fleet: Fleet) -> None:
     """
-    A hedge waits for the p95 of the time to first content, once twenty are known, and never less than stated.
+    A hedge waits for the p95 of the time to first content, once twenty are known, and never less than stated; whole answers
+    have their own.
     """
     routing = Routing(hedge=Hedge(min_seconds=0.05))
     for number in range(100):
-        pick = fleet.pick((NORTH, SOUTH), routing, now=0.0)
+        pick = fleet.pick((NORTH, SOUTH), routing, stream=True, now=0.0)
         assert pick is not None
         if number == 5:
             early = fleet.hedge_after(pick, routing)
         pick.first_token(0.2)
         pick.succeeded(1.0)
-    last = fleet.pick((NORTH, SOUTH), routing, now=1.0)
+    last, whole = (fleet.pick((NORTH, SOUTH), routing, stream=stream, now=1.0) for stream in (True, False))
     assert last is not None
+    assert whole is not None
 
     wait = fleet.hedge_after(last, routing)
     patient = fleet.hedge_after(last, Routing(hedge=Hedge(min_seconds=3.0)))
 
     assert early is None
+    assert fleet.hedge_after(whole, routing) is None
     assert 0.2 == pytest.approx(wait, rel=0.05)
     assert 3.0 == patient
 

@@ -61,7 +61,7 @@ async def _cancelled_after(turns: int) -> tuple[bool, list[bool], int]:
     of its streams are closed, and how many attempts did not end."""
     fleet, loop, now = Fleet(lambda: 0.5), asyncio.get_running_loop(), time.monotonic()
     for _ in range(LEAST_FOR_P95):
-        pick = fleet.pick(TARGETS, ROUTING, scope="prj", session=None, tried=[], now=now)
+        pick = fleet.pick(TARGETS, ROUTING, scope="prj", stream=True, now=now)
         assert pick is not None
         pick.first_token(now)
         pick.succeeded(now)
@@ -81,7 +81,7 @@ async def _cancelled_after(turns: int) -> tuple[bool, list[bool], int]:
         return streams[-1]
 
     attempts = Attempts(
-        fleet=fleet, send=send, ready=ready, endpoint=ENDPOINT, protocol=CHAT, asked=asked,
+        fleet=fleet, send=send, ready=ready, targets=ready.targets, endpoint=ENDPOINT, protocol=CHAT, asked=asked,
         composed=await ready.compose(asked), session=None,
     )  # fmt: skip
     request = asyncio.ensure_future(attempts.begin())

@@ -20044,12 +20044,12 @@ export interface components {
             failures_lately: number;
             /**
              * First Token Ms
-             * @description The same until the first content.
+             * @description The same to the first content of streams; None before the first.
              */
             first_token_ms: number | null;
             /**
              * First Token P95 Ms
-             * @description None before the first.
+             * @description 95 % of streams brought content by then; None before the first.
              */
             first_token_p95_ms: number | null;
             /**
@@ -20079,7 +20079,7 @@ export interface components {
             last_failure: ("refused" | "connect_timeout" | "first_token_timeout" | "between_timeout" | "total_timeout" | "broken" | "bad_answer" | "too_large" | "rate_limited" | "overloaded" | "server_error" | "busy" | "unauthorized" | "forbidden" | "rejected") | null;
             /**
              * Latency Ms
-             * @description Of whole answers, an average that follows peaks; None before the first.
+             * @description To the end of answers, streams included: an average that follows peaks; None before the first.
              */
             latency_ms: number | null;
             /**

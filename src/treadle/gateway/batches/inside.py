@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
+from treadle.core.halves import without_halves
 from treadle.gateway.app import INSIDE, Inside
 from treadle.gateway.types import Key
 from treadle.traces.intake import NewSpan
@@ -51,7 +52,7 @@ async def ask_inside(
     internal: bool = False,
     on_part: Callable[[bytes], None] | None = None,
 ) -> Told:
-    """Post a JSON body as this caller; returns the whole answer.
+    """Post a JSON body as this caller; returns the whole answer, with U+FFFD for half surrogate pairs.
 
     aside: whether it is no part of the endpoint's rollout. internal: whether it may call endpoints that no key may: never
     where people choose the name by the request. on_part: hears each piece of an answer as it comes.
@@ -84,7 +85,7 @@ async def ask_inside(
             status = message["status"]
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in message["headers"]}
         else:
-            parts.append(message.get("body", b""))
+            parts.append(without_halves(message.get("body", b"")))
             if on_part is not None:
                 on_part(parts[-1])
 

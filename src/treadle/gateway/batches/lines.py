@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
+from treadle.core.halves import without_halves
 from treadle.core.ids import derive_id
 from treadle.gateway.batches.types import (
     MAX_LINES,
@@ -112,6 +113,7 @@ def iter_lines(raw_lines: Iterable[bytes]) -> Iterator[Line]:
 
 def answer_of(batch_id: str, line: Line, status: int, request_id: str | None, body: bytes) -> Answer:
     """Return what is written of a line that got an answer."""
+    body = without_halves(body)  # many readers of JSON lines refuse them
     try:
         _any.decode(body)
         told: Any = Raw(body.replace(b"\n", b" "))

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from treadle.core.halves import without_halves
 from treadle.gateway.cache.replay_events import messages_events, messages_whole, responses_events, responses_whole
 from treadle.gateway.protocols.base import SpokenProtocol
 from treadle.gateway.protocols.fields import frame
@@ -29,7 +30,7 @@ def events_of(protocol: ProtocolName, whole: bytes) -> bytes:
 
     Raises ValueError for a protocol that does not stream.
     """
-    answer = _decode(whole)
+    answer = _decode(without_halves(whole))
     if protocol == "chat":
         return b"".join(frame(_encode(chunk)) for chunk in _chat_events(answer)) + frame(_DONE)
     if protocol == "completions":
@@ -54,7 +55,7 @@ def whole_of(protocol: ProtocolName, framed: bytes) -> bytes | None:
     if protocol not in makers:
         return None
     try:
-        payloads = [data_of(event) for event in EventFramer().feed(framed)]
+        payloads = [data_of(event) for event in EventFramer().feed(without_halves(framed))]
         events = [_decode(payload) for payload in payloads if payload and payload != _DONE]
         whole = makers[protocol](events)
     except (msgspec.MsgspecError, KeyError, TypeError, IndexError, ValueError):

@@ -15,6 +15,8 @@ from treadle.gateway.protocols.pieces import Piece
 from treadle.gateway.refusals import Refusal
 from treadle.gateway.types import ProtocolName
 
+_LETTERS_PER_TOKEN = 4
+
 
 class Asked(Struct, kw_only=True):
     """What the gateway understood of a request."""
@@ -47,6 +49,8 @@ class Asked(Struct, kw_only=True):
     """The field that holds tokens in the place of text, which nobody here can read; None where there is none."""
     is_lone: bool = False
     """Whether all of it is one message of the user, in plain text."""
+    follows: str | None = None
+    """The earlier response that it goes on from, as the caller names it."""
     has_images: bool = False
     tools_count: int = 0
 
@@ -105,6 +109,14 @@ class Reading(Struct, kw_only=True):
     def has_content(self) -> bool:
         """Whether anything was said: from then on nothing may be asked again."""
         return bool(self.text or self.refusal or self.reasoning or self.calls)
+
+    @property
+    def tokens(self) -> int:
+        """How long a whole answer is: as stated, else about a token for four characters."""
+        usage = self.usage
+        if usage is not None and usage.output_tokens is not None:
+            return usage.output_tokens + usage.reasoning_tokens
+        return (len(self.text) + len(self.reasoning)) // _LETTERS_PER_TOKEN
 
 
 Kind = Literal["text", "reasoning", "refusal", "call", "other"]

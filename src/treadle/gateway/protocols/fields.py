@@ -7,12 +7,13 @@ of the model is put into an answer by cutting and joining bytes; nothing is pars
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
+from treadle.core.halves import around_halves
 from treadle.gateway import refusals
 from treadle.gateway.refusals import Refusal
 from treadle.traces.consent import is_refusal
@@ -201,6 +202,24 @@ def splice_model(data: bytes, name: str) -> bytes:
     return b"".join((data[:start], b'"model":', encode(name), data[end:]))
 
 
+def name_model(data: bytes, name: str, within: str) -> bytes:
+    """Return an answer or an event (framed or not) with a name as its model, on top or in the object `within`; a 'model'
+    anywhere else stays."""
+    if b'"model"' not in data:
+        return data
+    return change_answer(data, within, lambda split: split.update(model=raw(name)))
+
+
+def change_answer(data: bytes, within: str, change: Callable[[dict[str, Raw]], None]) -> bytes:
+    """Return an answer with some fields changed, or an event (framed or not) with those of the answer that it holds as
+    `within`; the values of all other fields stay as they came."""
+    before, payload, after = payload_of(data)
+    try:
+        return before + _changed(payload, within, change) + after
+    except msgspec.DecodeError:
+        return before + around_halves(payload, lambda plain: _changed(plain, within, change)) + after
+
+
 def payload_of(data: bytes) -> tuple[bytes, bytes, bytes]:
     """Return what is before, in and after the payload of one event (of one data line); a bare payload is all payload."""
     if data.startswith(b"{"):
@@ -218,6 +237,19 @@ def frame(payload: bytes, name: str | None = None) -> bytes:
     if name is None:
         return b"data: " + payload + b"\n\n"
     return b"event: " + name.encode() + b"\ndata: " + payload + b"\n\n"
+
+
+def _changed(payload: bytes, within: str, change: Callable[[dict[str, Raw]], None]) -> bytes:
+    split = split_fields(payload)
+    if "model" in split:
+        change(split)
+    elif within in split:
+        inner = split_fields(split[within])
+        change(inner)
+        split[within] = raw(inner)
+    else:
+        return payload
+    return encode(split)
 
 
 def _is_text(value: Any) -> bool:

@@ -195,19 +195,7 @@ class MessagesProtocol:
 
     def named(self, data: bytes, name: str) -> bytes:
         """Return an answer or an event with the endpoint's name as its model; a tool's input may hold a 'model' too."""
-        if b'"model"' not in data:
-            return data
-        before, payload, after = fields.payload_of(data)
-        split = fields.split_fields(payload)
-        if "model" in split:
-            split["model"] = fields.raw(name)
-        elif "message" in split:
-            message = fields.split_fields(split["message"])
-            message["model"] = fields.raw(name)
-            split["message"] = fields.raw(message)
-        else:
-            return data
-        return before + fields.encode(split) + after
+        return fields.name_model(data, name, within="message")
 
     def with_text(self, data: bytes, text: str) -> bytes:
         """Return a whole answer with its text in its first text block; citations of the old text go."""

@@ -45,6 +45,7 @@ class ResponsesRequest(Struct):
     user: str | None = None
     safety_identifier: str | None = None
     conversation: Any = None
+    previous_response_id: Any = None
     prompt: Any = None
     metadata: Any = None
     treadle: Extension | None = None
@@ -128,7 +129,7 @@ class ResponsesProtocol:
         conversation = request.conversation
         if not isinstance(conversation, str):
             conversation = fields.named_in(conversation, "id")
-        return Asked(
+        asked = Asked(
             protocol="responses",
             body=body,
             model=request.model,
@@ -146,6 +147,9 @@ class ResponsesProtocol:
             ),
             tools_count=len(request.tools or ()),
         )
+        if isinstance(request.previous_response_id, str):
+            asked.follows = request.previous_response_id
+        return asked
 
     def read(self, data: bytes) -> Reading | None:
         """Read a whole answer; None when it is not one."""
@@ -210,19 +214,7 @@ class ResponsesProtocol:
 
     def named(self, data: bytes, name: str) -> bytes:
         """Return an answer or an event with the endpoint's name as its model; tools and schemas may hold a 'model' too."""
-        if b'"model"' not in data:
-            return data
-        before, payload, after = fields.payload_of(data)
-        split = fields.split_fields(payload)
-        if "model" in split:
-            split["model"] = fields.raw(name)
-        elif "response" in split:
-            response = fields.split_fields(split["response"])
-            response["model"] = fields.raw(name)
-            split["response"] = fields.raw(response)
-        else:
-            return data
-        return before + fields.encode(split) + after
+        return fields.name_model(data, name, within="response")
 
     def with_text(self, data: bytes, text: str) -> bytes:
         """Return a whole answer with its text in its first text part; what was measured on the old text goes."""

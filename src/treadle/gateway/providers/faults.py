@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from treadle.core.halves import without_halves
+
 MAX_WORDS = 500
 _SECRET = re.compile(r"\b(?:sk|pk|rk|gsk|xai|fw|hf|tdl|AIza|ABSK|AKIA|ASIA|Bearer)[-_ ]?[A-Za-z0-9*_.+/=-]{8,}")
 """Some providers repeat the key they refuse, in part."""
@@ -15,7 +17,7 @@ _SECRET = re.compile(r"\b(?:sk|pk|rk|gsk|xai|fw|hf|tdl|AIza|ABSK|AKIA|ASIA|Beare
 def error_message(data: bytes) -> str | None:
     """Return what an error body says, without anything that looks like a key; None when it is no error."""
     try:
-        body: Any = msgspec.json.decode(data)
+        body: Any = msgspec.json.decode(without_halves(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if isinstance(body, list) and body:

@@ -92,7 +92,7 @@ def home_of(seats: Sequence[Seat], session: str) -> Seat:
     return best
 
 
-def by_weight(seats: Sequence[Seat], plan: Plan, random: Random, now: float) -> Seat:
+def by_weight(seats: Sequence[Seat], plan: Plan, random: Random, now: float, stream: bool) -> Seat:
     """Choose in proportion to weight."""
     total = 0.0
     for seat in seats:
@@ -107,10 +107,11 @@ def by_weight(seats: Sequence[Seat], plan: Plan, random: Random, now: float) -> 
     return next(seat for seat in reversed(seats) if seat.weight > 0.0)
 
 
-def by_latency(seats: Sequence[Seat], plan: Plan, random: Random, now: float) -> Seat:
+def by_latency(seats: Sequence[Seat], plan: Plan, random: Random, now: float, stream: bool) -> Seat:
     """Choose the better of two drawn at random: the lower peak average x (in flight + 1).
 
-    Source: power of two choices, Mitzenmacher 2001, over Finagle's peak EWMA.
+    Source: power of two choices, Mitzenmacher 2001, over Finagle's peak EWMA. Of streams the time to first content counts, of
+    whole answers the time for one of typical length: time per token, as others have it, would punish short ones.
     """
     number = len(seats)
     first = int(random() * number)
@@ -118,10 +119,10 @@ def by_latency(seats: Sequence[Seat], plan: Plan, random: Random, now: float) ->
     if second >= first:
         second += 1
     one, other = seats[first], seats[second]
-    return one if _load(one.health, now) <= _load(other.health, now) else other
+    return one if _load(one.health, stream, now) <= _load(other.health, stream, now) else other
 
 
-def by_requests(seats: Sequence[Seat], plan: Plan, random: Random, now: float) -> Seat:
+def by_requests(seats: Sequence[Seat], plan: Plan, random: Random, now: float, stream: bool) -> Seat:
     """Choose the one with the least in flight for its weight; ties are drawn."""
     start = int(random() * len(seats))
     best, lowest = seats[start], math.inf
@@ -133,7 +134,7 @@ def by_requests(seats: Sequence[Seat], plan: Plan, random: Random, now: float) -
     return best
 
 
-def by_price(seats: Sequence[Seat], plan: Plan, random: Random, now: float) -> Seat:
+def by_price(seats: Sequence[Seat], plan: Plan, random: Random, now: float, stream: bool) -> Seat:
     """Choose the cheapest that is fast enough; where none is, the fastest.
 
     A latency that is unknown or old counts as fast enough, but for one request at a time: that one measures it.
@@ -157,8 +158,9 @@ def by_price(seats: Sequence[Seat], plan: Plan, random: Random, now: float) -> S
 _STRATEGIES = {"weighted": by_weight, "latency": by_latency, "least_busy": by_requests, "cheapest": by_price}
 
 
-def _load(health: Health, now: float) -> float:
-    if health.latency.observed_at is None:
+def _load(health: Health, stream: bool, now: float) -> float:
+    speed = health.streams if stream else health.wholes
+    if speed.average.observed_at is None:
         # Unknown: the first request goes there at once, others wait for what it tells.
-        return math.inf if health.in_flight else 0.0
-    return health.latency.at(now) * (health.in_flight + 1)
+        return math.inf if speed.in_flight else 0.0
+    return speed.average.at(now) * (health.in_flight + 1)

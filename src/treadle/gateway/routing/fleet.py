@@ -3,9 +3,9 @@
 What the exchange does with it:
 
     budget = fleet.budget(project_id, endpoint.name); budget.asked(now)
-    pick = fleet.pick(arm.targets, endpoint.routing, scope=project_id, session=session, tried=tried, now=now)
-    ... pick.first_token(now) ... pick.succeeded(now) | pick.failed(kind, now, retry_after) ... finally pick.abandoned(now)
-    again = fleet.again(kind, arm.targets, endpoint.routing, budget, scope=project_id, session=session, tried=tried, now=now)
+    pick = fleet.pick(arm.targets, endpoint.routing, scope=project_id, session=session, stream=stream, tried=tried, now=now)
+    ... pick.first_token(now) ... pick.succeeded(now, tokens) | pick.failed(kind, now, retry_after) ... finally pick.abandoned(now)
+    again = fleet.again(kind, arm.targets, endpoint.routing, budget, scope=project_id, session=session, stream=stream, tried=tried, now=now)
 
 Costs a few microseconds per pick, O(targets), no I/O. One per worker, used by one event loop.
 """
@@ -18,13 +18,14 @@ from typing import NamedTuple
 from treadle.gateway.routing.breaker import BreakerRules
 from treadle.gateway.routing.budget import Budget
 from treadle.gateway.routing.choice import Plan, Random, Seat, home_of
+from treadle.gateway.routing.estimates import SLOW_SHARE
 from treadle.gateway.routing.failures import RULES, backoff_seconds, should_retry
 from treadle.gateway.routing.health import Health, Pick, TargetHealth
 from treadle.gateway.routing.words import FailureKind
 from treadle.gateway.types import Routing, Target
 
 LEAST_FOR_P95 = 20
-"""A target hedges nothing before so many times to first content were measured."""
+"""A target hedges nothing before so many times of answers like the one that is waited for were measured."""
 MOST_WAIT_SECONDS = 2.0
 """Where every target asks to be left alone for longer than this, the caller is told instead of kept waiting."""
 IDLE_SECONDS = 3600.0
@@ -75,24 +76,26 @@ class Fleet:
         *,
         scope: str = "",
         session: str | None = None,
+        stream: bool = False,
         tried: Sequence[str] = (),
         now: float,
     ) -> Pick | None:
         """Return where the next attempt goes, None where every target is kept away (see `closed`).
 
         scope: the project, since two projects may call different upstreams by one name. session: None is not sticky.
+        stream: whether the answer is to come as a stream, which is compared with streams.
         tried: `Pick.key` of earlier attempts of this request, hedges included; those targets come last, the least
         tried first. The pick counts as in flight until it is ended.
         """
         plan = self._plan(targets, routing, scope, now)
         for tier in plan.tiers:
-            seat = self._of_tier(plan, tier, session, tried, now)
+            seat = self._of_tier(plan, tier, session, stream, tried, now)
             if seat is not None:
-                return self._take(seat, now)
+                return self._take(seat, stream, now)
         if not tried:
             return None
         seat = self._of_tried(plan, tried, now)
-        return None if seat is None else self._take(seat, now)
+        return None if seat is None else self._take(seat, stream, now)
 
     def again(
         self,
@@ -103,6 +106,7 @@ class Fleet:
         *,
         scope: str = "",
         session: str | None = None,
+        stream: bool = False,
         tried: Sequence[str],
         now: float,
         retry_after: float | None = None,
@@ -113,7 +117,7 @@ class Fleet:
         """
         if not should_retry(kind, len(tried), routing.retries) or not budget.may_retry(routing.retries.budget, now):
             return None
-        pick = self.pick(targets, routing, scope=scope, session=session, tried=tried, now=now)
+        pick = self.pick(targets, routing, scope=scope, session=session, stream=stream, tried=tried, now=now)
         repetitions = 0 if pick is None else tried.count(pick.key)
         if RULES[kind].elsewhere_only and (pick is None or repetitions):
             if pick is not None:
@@ -136,12 +140,14 @@ class Fleet:
         return Again(pick, wait)
 
     def hedge_after(self, pick: Pick, routing: Routing) -> float | None:
-        """Return after how many seconds without content a second request is worth it: its target's p95 of the time to
-        first content, at least `Hedge.min_seconds`. None where the endpoint does not hedge or too little is known."""
+        """Return after how many seconds without content a second request is worth it: its target's p95, of streams to their
+        first content, else of whole answers, at least `Hedge.min_seconds`. None where the endpoint does not hedge or too
+        little is known."""
         hedge = routing.hedge
-        if hedge is None or pick.health.first_tokens.count < LEAST_FOR_P95:
+        times = pick.speed.times
+        if hedge is None or times.count < LEAST_FOR_P95:
             return None
-        p95 = pick.health.first_tokens.quantile(0.95)
+        p95 = times.quantile(SLOW_SHARE)
         return None if p95 is None else max(p95, hedge.min_seconds)
 
     def hedge(
@@ -151,6 +157,7 @@ class Fleet:
         budget: Budget,
         *,
         scope: str = "",
+        stream: bool = False,
         tried: Sequence[str],
         now: float,
     ) -> Pick | None:
@@ -158,7 +165,7 @@ class Fleet:
         the health of the targets forbids it. Probes are left to requests that nobody waits for twice."""
         if routing.hedge is None or len(tried) >= routing.retries.attempts:
             return None
-        pick = self.pick(targets, routing, scope=scope, tried=tried, now=now)
+        pick = self.pick(targets, routing, scope=scope, stream=stream, tried=tried, now=now)
         if pick is None:
             return None
         if pick.probe or not budget.take_hedge(routing.hedge.budget, now):
@@ -196,7 +203,7 @@ class Fleet:
             health.breaker.reset()
 
     def _of_tier(
-        self, plan: Plan, tier: tuple[Seat, ...], session: str | None, tried: Sequence[str], now: float
+        self, plan: Plan, tier: tuple[Seat, ...], session: str | None, stream: bool, tried: Sequence[str], now: float
     ) -> Seat | None:
         healthy: list[Seat] | tuple[Seat, ...] = tier
         probes: list[Seat] = []
@@ -210,7 +217,7 @@ class Fleet:
         if probes and not (tried and healthy):
             return probes[0]
         if len(healthy) > 1:
-            return plan.choose(healthy, plan, self._random, now)
+            return plan.choose(healthy, plan, self._random, now, stream)
         return healthy[0] if healthy else None
 
     def _of_tried(self, plan: Plan, tried: Sequence[str], now: float) -> Seat | None:
@@ -224,11 +231,13 @@ class Fleet:
                     best, fewest = seat, rank
         return best
 
-    def _take(self, seat: Seat, now: float) -> Pick:
+    def _take(self, seat: Seat, stream: bool, now: float) -> Pick:
         health = seat.health
+        speed = health.streams if stream else health.wholes
+        speed.in_flight += 1
         health.in_flight += 1
         health.used_at = now
-        return Pick(seat.target, health.key, health, health.breaker.enter(now), now)
+        return Pick(seat.target, health.key, health, speed, health.breaker.enter(now), now)
 
     def _plan(self, targets: Sequence[Target], routing: Routing, scope: str, now: float) -> Plan:
         # By identity: a snapshot's arms are the same objects for every request. The plan holds both, so that neither

@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from treadle.gateway.routing.breaker import Breaker, BreakerRules
-from treadle.gateway.routing.estimates import PeakAverage, Quantiles
+from treadle.gateway.routing.estimates import SLOW_SHARE, PeakAverage, Speed
 from treadle.gateway.routing.failures import RULES
 from treadle.gateway.routing.recent import Recent
 from treadle.gateway.routing.words import FailureKind, State
@@ -26,9 +26,9 @@ class TargetHealth(Struct, frozen=True, kw_only=True):
     key: str
     in_flight: int
     latency_ms: float | None
-    """Peak-sensitive average of whole answers; None before the first."""
+    """Peak-sensitive average to the end of answers, streams included; None before the first."""
     first_token_ms: float | None
-    """The same for the time to first content."""
+    """The same to the first content of streams."""
     first_token_p95_ms: float | None
     why: FailureKind | None
     """What opened it."""
@@ -59,14 +59,14 @@ class Health:
         "failed_at",
         "failure",
         "failures",
-        "first_token",
-        "first_tokens",
         "in_flight",
         "key",
         "lately",
         "latency",
         "scope",
+        "streams",
         "used_at",
+        "wholes",
     )
 
     def __init__(self, scope: str, key: str, rules: BreakerRules) -> None:
@@ -75,8 +75,8 @@ class Health:
         self.in_flight = 0
         """Attempts that were begun and did not end."""
         self.latency = PeakAverage()
-        self.first_token = PeakAverage()
-        self.first_tokens = Quantiles()
+        """To the end of answers, whatever they are."""
+        self.streams, self.wholes = Speed(), Speed()
         self.breaker = Breaker(rules)
         self.used_at = 0.0
         """When it was last picked."""
@@ -99,7 +99,7 @@ class Health:
 
     def view(self, now: float) -> TargetHealth:
         """Return it as people see it."""
-        latency, first, p95 = self.latency, self.first_token, self.first_tokens.quantile(0.95)
+        latency, first, p95 = self.latency, self.streams.average, self.streams.times.quantile(SLOW_SHARE)
         lately, failed_lately = self.lately.read(now)
         return TargetHealth(
             scope=self.scope,
@@ -132,12 +132,14 @@ class Pick(Struct):
     """`target.key`: what belongs into `tried`."""
     health: Health
     """What is known of its target."""
+    speed: Speed
+    """Its speed with requests of this kind."""
     probe: int
     """Its number as a probe, whose end decides if the target is used again; 0 where it is none."""
     began: float
     """Monotonic seconds."""
     is_first: bool = True
-    """Whether no content has come."""
+    """Whether no content of its stream has come."""
     is_under_way: bool = True
 
     def begin_at(self, now: float) -> None:
@@ -145,19 +147,19 @@ class Pick(Struct):
         self.began = now
 
     def first_token(self, now: float) -> None:
-        """Tell that the first content came. Only the first call counts."""
+        """Tell that the first content of a stream came. Only the first call counts."""
         if self.is_first and self.is_under_way:
             self.is_first = False
-            health, seconds = self.health, now - self.began
-            health.first_token.observe(seconds, now)
-            health.first_tokens.observe(seconds)
+            self.speed.observe(now - self.began, now)
 
-    def succeeded(self, now: float) -> None:
-        """Tell that the whole answer came."""
+    def succeeded(self, now: float, tokens: int = 0) -> None:
+        """Tell that the whole answer came. tokens: how many were written, where it came at once; 0 where that is not known."""
         if self.is_under_way:
             self._leave()
-            health = self.health
-            health.latency.observe(now - self.began, now)
+            health, seconds = self.health, now - self.began
+            if self.is_first:
+                self.speed.observe(seconds, now, tokens)
+            health.latency.observe(seconds, now)
             health.breaker.succeed(self.probe, now)
             health.count(now)
 
@@ -169,20 +171,28 @@ class Pick(Struct):
         health = self.health
         if RULES[kind].counts:
             # A failure never makes a target look fast: only what took longer than usual is news.
-            health.latency.raise_to(now - self.began, now)
+            self._waited(now, 0)
             health.breaker.fail(self.probe, kind, now, retry_after)
             health.count(now, kind)
         else:
             health.breaker.answered(self.probe)
             health.count(now)
 
-    def abandoned(self, now: float) -> None:
-        """Tell that nobody waits for it any more: no verdict, though it did take so long."""
+    def abandoned(self, now: float, tokens: int = 0) -> None:
+        """Tell that nobody waits for it any more: no verdict, though it does take longer than this. tokens: of the answer that
+        came from elsewhere meanwhile, where one did."""
         if self.is_under_way:
             self._leave()
-            self.health.latency.raise_to(now - self.began, now)
+            self._waited(now, tokens)
             self.health.breaker.abandon(self.probe)
+
+    def _waited(self, now: float, tokens: int) -> None:
+        seconds = now - self.began
+        self.health.latency.raise_to(seconds, now)
+        if self.is_first:
+            self.speed.waited(seconds, now, tokens)
 
     def _leave(self) -> None:
         self.is_under_way = False
         self.health.in_flight -= 1
+        self.speed.in_flight -= 1

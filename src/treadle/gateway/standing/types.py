@@ -44,11 +44,11 @@ class WorkerView(Record):
     failures_lately: int
     """Those of them that spoke against the target."""
     latency_ms: float | None
-    """Of whole answers, an average that follows peaks; None before the first."""
+    """To the end of answers, streams included: an average that follows peaks; None before the first."""
     first_token_ms: float | None
-    """The same until the first content."""
+    """The same to the first content of streams; None before the first."""
     first_token_p95_ms: float | None
-    """None before the first."""
+    """95 % of streams brought content by then; None before the first."""
     last_failure: FailureKind | None
     """How it failed last; None where it has not."""
     last_failed_at: datetime | None

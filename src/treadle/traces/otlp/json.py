@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from treadle.core.halves import without_halves
 from treadle.traces.otlp.limits import MAX_DEPTH, MAX_KEY_CHARS
 from treadle.traces.otlp.raw import RawEvent, RawLink, RawScope, RawSpan
 from treadle.traces.otlp.refusal import Allowance, Refused, check_counts, check_times
@@ -29,11 +29,6 @@ _KINDS = {
 }
 _STATUSES = {"STATUS_CODE_UNSET": 0, "STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 _INT64 = 2**63
-_half_pairs = re.compile(
-    rb"\\u[dD](?<!\\\\u[dD])(?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
-    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
-).sub
-"""Replaces half surrogate pairs, which JavaScript writes where it cut a text within a character: they would cost the whole body."""
 Number = int | float | str
 
 
@@ -132,7 +127,7 @@ def read_json(body: bytes, sink: Sink) -> None:
         try:
             request = _request(body)
         except _UNREADABLE:
-            request = _request(_half_pairs(rb"\\ufffd", body))
+            request = _request(without_halves(body))
     except _UNREADABLE as error:
         raise Refused(
             f"the body is no OTLP trace export in JSON ({_words(error)}); send an object with 'resourceSpans'"
