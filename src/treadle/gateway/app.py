@@ -32,7 +32,7 @@ from treadle.gateway.recorder import Recorder
 from treadle.gateway.refusals import Refusal
 from treadle.gateway.repeats.repeats import Kept, Repeats, Turn
 from treadle.gateway.replying import retry_header
-from treadle.gateway.table import Table, read_headers
+from treadle.gateway.table import Mark, Table, read_headers
 from treadle.gateway.types import Key
 from treadle.gateway.watching import Receive, RequestWatch, Ticker
 from treadle.http.notes import NOTES
@@ -82,7 +82,7 @@ class Inside(Struct, frozen=True):
 class Said(Struct, frozen=True):
     """What the head of a request says about whoever sends it."""
 
-    mark: object
+    mark: Mark
     """Of the table that recognised the key. Not the table: a connection that rests would hold on to it when it is replaced."""
     key: Key
     session: str

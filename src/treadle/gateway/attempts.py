@@ -13,7 +13,7 @@ from time import monotonic
 from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from treadle.gateway import outages
 from treadle.gateway.answers import Live, Whole
@@ -81,11 +81,11 @@ class Attempts(Struct, kw_only=True):
     """Of the caller, for targets that speak its protocol."""
     deadline: float | None = None
     """When the total clock runs out that all attempts share, monotonic seconds; None until the first begins."""
-    failed: list[Tried] = field(default_factory=list)
+    failed: list[Tried] = []
     """Attempts that failed, in order; also when a later one answered."""
-    lost: list[Lost] = field(default_factory=list)
+    lost: list[Lost] = []
     """Attempts that were sent and did not answer: slower ones, those that nobody waited for, and those that broke."""
-    tried: list[str] = field(default_factory=list)
+    tried: list[str] = []
     """Keys of every attempt that was begun, as the fleet wants them."""
     is_first: bool = False
     """Whether the total clock began with these attempts."""

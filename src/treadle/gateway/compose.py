@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 from treadle.core.errors import TreadleError
 from treadle.gateway import refusals
 from treadle.gateway.protocols.base import Asked
+from treadle.gateway.protocols.fields import Head, heads_in
 from treadle.gateway.template import Said, Template
 from treadle.gateway.translate.media import mark_of
 from treadle.gateway.translate.registry import chat_of
@@ -40,16 +41,6 @@ _encode = msgspec.json.encode
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _items = msgspec.json.Decoder(list[Raw])
 _integer = msgspec.json.Decoder(int)
-
-
-class _Head(Struct):
-    """One chat message, as far as the prompt needs it."""
-
-    role: str
-    content: Any = None
-
-
-_heads = msgspec.json.Decoder(list[_Head])
 
 
 class Composed(Struct):
@@ -224,7 +215,7 @@ def _limit_to(fields: dict[str, Raw], name: str, limits: Sequence[int]) -> None:
         fields[name] = Raw(_encode(min(limits)))
 
 
-def _last_of_user(heads: Sequence[_Head]) -> int | None:
+def _last_of_user(heads: Sequence[Head]) -> int | None:
     """Return where the user's last message stands, None where there is none."""
     for index in range(len(heads) - 1, -1, -1):
         if heads[index].role == "user":
@@ -271,7 +262,7 @@ def _messages(raw: Raw, variables: dict[str, Any], filling: _Filling, *, is_lone
     allowance = Allowance()
     if is_lone and filling.asking is not None:  # the prompt's last message takes the place of all that was sent
         return Raw(b"[" + b",".join([_filled(each, variables, allowance) for each in filling.all]) + b"]")
-    heads = _heads.decode(raw)
+    heads = heads_in(raw)
     asked = _last_of_user(heads)
     given: list[Any] = [] if len(heads) == 1 and asked == 0 and filling.asking is not None else _items.decode(raw)
     messages: list[Any] = [_filled(template, variables, allowance) for template in filling.leading]

@@ -13,7 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from functools import partial
-from time import monotonic
+from time import monotonic, perf_counter
 
 import msgspec
 
@@ -34,16 +34,17 @@ from treadle.gateway.keeping import Keeping, wishes_of
 from treadle.gateway.outgoing import Outgoing
 from treadle.gateway.parts import Parts
 from treadle.gateway.protocols.base import Asked, SpokenProtocol
+from treadle.gateway.protocols.transcript import Transcript
 from treadle.gateway.protocols.usage import merged
 from treadle.gateway.record import Record
-from treadle.gateway.refining import fitted, hold, retold
+from treadle.gateway.refining import fitted, held_back
 from treadle.gateway.refusals import Refusal
 from treadle.gateway.replying import Caller, Headers, Release, Send
 from treadle.gateway.reserving import Reserved, reserve, reserve_now
 from treadle.gateway.table import Table
 from treadle.gateway.types import Endpoint, Key
 from treadle.gateway.upstream import UpstreamError
-from treadle.traces.intake import NewSpan, new_trace_id
+from treadle.traces.intake import NewSpan, new_span_id, new_trace_id
 
 log = logging.getLogger("treadle.gateway")
 
@@ -87,6 +88,9 @@ class Exchange:
             unit=unit,
             session=named,
             config_hash=table.hash,
+            span_id=new_span_id(),
+            transcript=Transcript(),
+            began=perf_counter(),
         )
         record.followed = followed
         if above is not None:
@@ -265,16 +269,11 @@ class Exchange:
             raise verdict.blocked
         return guarded
 
-    async def _held(self, live: Live) -> AsyncIterator[list[Heard]]:
-        """Yield the events of a stream that fits, all at once. Raises Refusal."""
+    def _held(self, live: Live) -> AsyncIterator[list[Heard]]:
         refiner = self._ready.refiner
         assert refiner is not None
         is_guarded = self._ready.guards.has_output
-        held, text = await fitted(
-            await hold(live), refiner, self._asking.held_again, self._record, is_guarded=is_guarded
-        )
-        self._record.first_token_ms = self._record.elapsed_ms()
-        yield held.events if text is None else retold(held.events, text, self._protocol)
+        return held_back(live, refiner, self._asking.held_again, self._record, self._protocol, is_guarded=is_guarded)
 
     async def _stream(self, live: Live, caller: Caller) -> None:
         record, refiner = self._record, self._ready.refiner

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 
 from treadle.gateway import media
 from treadle.gateway.assign import Assignment
@@ -25,7 +25,7 @@ from treadle.gateway.refusals import Refusal
 from treadle.gateway.sent import sent_tokens
 from treadle.gateway.types import Endpoint, Key, ProtocolName, Target
 from treadle.traces.consent import NO_TRAINING
-from treadle.traces.intake import NewSpan, new_span_id
+from treadle.traces.intake import NewSpan
 from treadle.traces.pricing import BUCKET_ATTRIBUTES, PRICE_VERSION, Price, cost_usd
 from treadle.traces.types import SpanKind, SpanStatus
 
@@ -64,7 +64,10 @@ class Record(Struct, kw_only=True):
     unit: str
     session: str | None
     config_hash: str
-    span_id: str = field(default_factory=new_span_id)
+    span_id: str
+    transcript: Transcript
+    began: float
+    """When it began, by the clock that measures durations."""
     parent_span_id: str | None = None
     """Of a copy: the span of the request it is a copy of."""
     caller_span_id: str | None = None
@@ -74,22 +77,19 @@ class Record(Struct, kw_only=True):
     composed: Composed | None = None
     target: Target | None = None
     """Which target answered; None when none did."""
-    failed: list[Tried] = field(default_factory=list)
+    failed: list[Tried] = []
     """Attempts that failed before one answered."""
-    transcript: Transcript = field(default_factory=Transcript)
     earlier: Spent | None = None
     """What answers cost that the caller did not get: one that did not fit, the slower of two, one that it did not wait for."""
     cached: str | None = None
     """How the answer was found in the cache, 'exact' or 'semantic'; None when it was asked for."""
-    began: float = field(default_factory=perf_counter)
-    """When it began, by the clock that measures durations."""
     status: SpanStatus = "ok"
     error: Refusal | None = None
     latency_ms: float = 0.0
     first_token_ms: float | None = None
-    signals: list[str] = field(default_factory=list)
+    signals: list[str] = []
     """Bad events that are no error: 'guard:NAME', 'schema'."""
-    more: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, Any] = {}
     """Further attributes: guard hits, cache, hedges, refinement."""
 
     def elapsed_ms(self) -> float:

@@ -7,7 +7,7 @@ schema or for mended JSON pays for it with the time to the first token. Trimming
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -70,6 +70,21 @@ async def fitted(
 async def refined_beside(refiner: Refiner, text: str) -> Refined:
     """Return an answer refined; a long one in a thread, so that the loop stays free."""
     return await asyncio.to_thread(refiner.refine, text) if len(text) > MUCH else refiner.refine(text)
+
+
+async def held_back(
+    live: Live,
+    refiner: Refiner,
+    ask_again: Callable[[Reading, str], Awaitable[Held]],
+    record: Record,
+    protocol: SpokenProtocol,
+    *,
+    is_guarded: bool,
+) -> AsyncIterator[list[Heard]]:
+    """Yield the events of a stream that fits, all at once. Raises Refusal."""
+    held, text = await fitted(await hold(live), refiner, ask_again, record, is_guarded=is_guarded)
+    record.first_token_ms = record.elapsed_ms()
+    yield held.events if text is None else retold(held.events, text, protocol)
 
 
 async def hold(live: Live) -> Held:

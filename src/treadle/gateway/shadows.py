@@ -22,6 +22,7 @@ from treadle.gateway.compose import Composed
 from treadle.gateway.guarding.texts import Texts
 from treadle.gateway.limits.limiter import Limiter
 from treadle.gateway.protocols.base import SpokenProtocol
+from treadle.gateway.protocols.transcript import Transcript
 from treadle.gateway.ready import Ready
 from treadle.gateway.record import Record
 from treadle.gateway.refusals import Refusal
@@ -31,7 +32,7 @@ from treadle.gateway.sending import Sender
 from treadle.gateway.table import Table
 from treadle.gateway.types import Arm
 from treadle.gateway.upstream import UpstreamError
-from treadle.traces.intake import NewSpan
+from treadle.traces.intake import NewSpan, new_span_id
 
 log = logging.getLogger("treadle.gateway.shadows")
 
@@ -83,8 +84,11 @@ class Shadows:
             unit=seen.unit,
             session=seen.session,
             config_hash=seen.config_hash,
+            span_id=new_span_id(),
             parent_span_id=seen.span_id,
             followed=seen.followed,
+            transcript=Transcript(),
+            began=time.perf_counter(),
         )
         who = (seen.key.project_id, None, seen.endpoint.name, None)
         ready = table.ready(seen.endpoint, arm)

@@ -32,6 +32,10 @@ _NO_HMAC = bytes(32)
 _MAX_RECOGNISED = 10_000
 
 
+class Mark:
+    """Tells one table from every other, for whoever must not keep the table alive."""
+
+
 class Table:
     """One snapshot with everything precomputed."""
 
@@ -45,8 +49,7 @@ class Table:
         """room: where guards embed; None where none does. jinja: where prompts in that language are filled in."""
         self.snapshot = snapshot
         self.hash = snapshot.hash
-        self.mark = object()
-        """Tells this table from every other, for whoever must not keep it alive."""
+        self.mark = Mark()
         self._pepper = pepper
         self._recognised: dict[bytes, Key] = {}
         self._hash_key = os.urandom(32)

@@ -22,6 +22,7 @@ from treadle.gateway.types import ProtocolName
 DONE = b"[DONE]"
 _TEXT = ("text",)
 _REASONING = ("thinking",)
+_SHOWN = _TEXT + _REASONING
 _CALL_FIELDS = frozenset({"index", "id", "type", "function"})
 _WORDS = ((("content",), "text"), (("reasoning_content", "reasoning"), "reasoning"), (("refusal",), "refusal"))
 """Fields of a delta, and which words of a reading they hold."""
@@ -227,7 +228,7 @@ class ChatProtocol:
                     yield from pieces_in(call, f"0.tool_calls[{index}]", known=_CALL_FIELDS)
             content = delta.get("content")
             for position, part in enumerate(content if isinstance(content, list) else ()):
-                if isinstance(part, dict) and part.get("type") not in (*_TEXT, *_REASONING):
+                if isinstance(part, dict) and part.get("type") not in _SHOWN:
                     yield from pieces_in(part, f"0.content[{position}]")
 
     def piece_event(self, payload: bytes, name: str, words: str) -> bytes:

@@ -62,6 +62,16 @@ class Extension(Struct):
     """Whether nothing may be learnt from this request."""
 
 
+class Head(Struct):
+    """One chat message, as far as a prompt needs it."""
+
+    role: str
+    content: Any = None
+
+
+_heads_decoder = msgspec.json.Decoder(list[Head])
+
+
 class RequestReader(Generic[T]):
     """Decodes the fields of a request that the gateway reads."""
 
@@ -126,6 +136,11 @@ def content_slots(holder: MutableMapping[str, Any], name: str, types: Collection
         yield holder, name
     elif isinstance(content, list):
         yield from part_slots(content, types)
+
+
+def heads_in(messages: Raw) -> list[Head]:
+    """Return what a prompt needs of chat messages. Raises msgspec.DecodeError for others."""
+    return _heads_decoder.decode(messages)
 
 
 def texts_at(slots: Iterable[Slot]) -> list[str]:
