@@ -17,7 +17,7 @@ export TREADLE_WORKSPACE ?= $(CURDIR)/.treadle
 # Tests start some hundred processes of ours; each would compile all of it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check fix web bench docs clients wheel clean
+.PHONY: help run test check fix web bench docs clients wheel compiled clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -55,6 +55,11 @@ clients: $(DEV_STAMP) ## an environment with clients that need other versions th
 
 wheel: $(DEV_STAMP) web ## build the wheel, browser application included
 	@$(PIP) build && $(BIN)/python -m build --wheel
+
+compiled: $(DEV_STAMP) web ## the same with the gateway's request path as machine code, for this machine and Python (needs a C compiler; minutes)
+	@$(BIN)/python tools/compiled.py build/compiled
+	@PYTHONPATH=$(CURDIR)/build/compiled/src $(BIN)/python -m pytest -n 2 --dist loadfile tests/gateway
+	@$(PIP) build && $(BIN)/python -m build --wheel --outdir dist build/compiled
 
 clean: ## remove what the commands above made, but not the workspace
 	@rm -rf .venv .venv-clients build dist web/node_modules src/treadle/server/web .pytest_cache .mypy_cache .ruff_cache

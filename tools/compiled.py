@@ -19,8 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 GATEWAY = (
-    "app", "asking", "assign", "attempt", "attempts", "compose", "counting", "exchange", "pool", "record", "recorder",
-    "reply", "replying", "reserving", "sending", "table", "template", "transport", "watching", "wire",
+    "alike", "app", "asking", "assign", "attempt", "attempts", "compose", "counting", "exchange", "outgoing", "pool",
+    "record", "recorder", "reply", "replying", "reserving", "sending", "sse", "table", "template", "transport", "watching", "wire",
     "limits/limiter", "limits/refusing", "limits/reservation", "limits/slices",
     "protocols/transcript",
     "routing/breaker", "routing/budget", "routing/estimates", "routing/fleet", "routing/health", "routing/recent",

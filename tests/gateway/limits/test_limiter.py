@@ -139,6 +139,7 @@ async def test_more_was_used_than_reserved(make_limiter: MakeLimiter, number_of:
     (limiter, _), (other, _) = [await make_limiter(limit("tokens", 100), tell_seconds=0.05) for _ in range(2)]
     (await ask(limiter, tokens=40)).settle(90, None)
     await until(lambda: number_of("select used from gateway_limit_windows") == 90)
+    await until(lambda: number_of("select granted from gateway_limit_windows") == 90)
 
     with pytest.raises(LimitRefusal):
         await ask(other, tokens=11)
