@@ -40,6 +40,7 @@ def _request(unit: str = "u", **facts: Any) -> RolloutOutcome:
         ({"status": "error", "error_code": "not_translatable"}, {"error"}),
         ({"status": "error", "error_code": "request_over_limit"}, {"error"}),
         ({"status": "error", "error_code": "budget_exceeded"}, set()),
+        ({"status": "error", "error_code": "limit_unchecked"}, set()),
         ({"status": "error", "error_code": "endpoint_disabled"}, set()),
         ({"status": "error", "error_code": "gateway_stopping"}, set()),
         ({"status": "error", "error_code": "upstream_failed"}, {"error"}),

@@ -25,8 +25,8 @@ ERROR = "error"
 TIMEOUT_CODES = frozenset({"upstream_timeout", "upstream_408", "upstream_504"})
 NOT_THE_ARMS = frozenset(
     {
-        "rate_limit_exceeded", "budget_exceeded", "budget_unchecked", "concurrency_limit_exceeded", "limit_uncountable",
-        "caller_blocked", "endpoint_disabled", "gateway_stopping", "previous_response_elsewhere",
+        "rate_limit_exceeded", "budget_exceeded", "budget_unchecked", "limit_unchecked", "concurrency_limit_exceeded",
+        "limit_uncountable", "caller_blocked", "endpoint_disabled", "gateway_stopping", "previous_response_elsewhere",
     }
 )  # fmt: skip
 """Codes of errors that no release can change: a window of a limit that is used up, whom a limit counts, the switch of an
