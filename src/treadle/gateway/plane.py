@@ -72,6 +72,8 @@ class DataPlane:
         """
         self._database = database
         self._find_engine = find_engine
+        self.max_body_bytes = max_body_bytes
+        """The largest request that callers may send."""
         self.recorder = Recorder(self._store_own, Spool(spool_folder))
         worker_id = new_id("wrk")
         self._limiter = Limiter(Ledger(database, worker_id), pace=pace)
