@@ -133,9 +133,12 @@ def test_a_limit_is_set_changed_and_removed(home: Home, open_home: OpenPage) -> 
     look(page, "limits")
     row.get_by_role("button", name="Change").click()
     dialog.get_by_label("At most").fill("20")
+    dialog.get_by_label("While the database is away requests are").select_option("share")
+    expect(dialog.get_by_text("treadle limit set 20 usd --scope project --per day --outage share")).to_be_visible()
     dialog.get_by_role("button", name="Change it").click()
     expect(dialog).to_have_count(0)
-    assert [20] == [limit.amount for limit in home.client.limits.list_().items]
+    expect(row).to_contain_text("served by shares")
+    assert [(20, "share")] == [(limit.amount, limit.outage) for limit in home.client.limits.list_().items]
     row.get_by_role("button", name="Remove").click()
     dialog.get_by_role("button", name="Remove it").click()
 

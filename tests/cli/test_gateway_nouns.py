@@ -67,7 +67,7 @@ def line(custom_id: str, text: str, model: str = "support") -> str:
     [
         ([line("a", "hello")], 0, "is completed (1 of 1 answered)"),
         ([line("a", "hello"), line("b", "teapot")], 1, "  'b': this is a teapot"),
-        ([line("a", "hello"), line("a", "again")], 1, "  line 2: the custom_id 'a' is on an earlier line too"),
+        ([line("a", "hello"), line("a", "again")], 1, "  line 2: the custom_id 'a' is on line 1 too"),
     ],
 )
 def test_batch_that_is_waited_for(

@@ -86,6 +86,7 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
                 "TREADLE_DATABASE_URL": "sqlite:///x",
                 "TREADLE_MAX_RUNS": "0",
                 "TREADLE_GATEWAY_MAX_BODY_MIB": "2048",
+                "TREADLE_DRAIN_SECONDS": "30s",
             }
         )
 
@@ -93,6 +94,7 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
     assert "'0' is not a number from 1 to 64" in caught.value.message
     assert "postgresql://" in caught.value.message
     assert "'2048' is not a number of MiB from 1 to 1024" in caught.value.message
+    assert "'30s' is not a number of seconds from 0 to 3600" in caught.value.message
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kills the embedded PostgreSQL by its process id")

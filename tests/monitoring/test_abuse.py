@@ -232,7 +232,7 @@ def test_block_that_ends_by_itself(home: Home) -> None:
     """
     A block is a limit of 0; when its time is over, the limit that a person had set is there as before.
     """
-    home.client.limits.set_(100, "requests", per="minute", scope="user", subject="mallory")
+    home.client.limits.set_(100, "requests", per="minute", scope="user", subject="mallory", outage="refuse")
     home.client.abuse.set_policy(AbusePolicy(throttle_at=50, block_at=60, hours=1))
     record(home, _spans("mallory", 2))
     _look(home)
@@ -247,7 +247,7 @@ def test_block_that_ends_by_itself(home: Home) -> None:
     assert [] == first  # 30 points are below the bar
     assert [0] == [limit.amount for limit in blocked]
     assert "block" == found.action
-    assert [100] == [limit.amount for limit in home.client.limits.list_().items]
+    assert [(100, "refuse")] == [(limit.amount, limit.outage) for limit in home.client.limits.list_().items]
     assert ["over"] == [each.status for each in home.client.abuse.list_().items]
 
 

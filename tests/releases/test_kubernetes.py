@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.releases.studio import Studio
 from treadle.core.errors import InvalidInput
+from treadle.core.settings import DEFAULT_DRAIN_SECONDS
 from treadle.models import service as models
 from treadle.models.types import Description, File
 from treadle.releases.packaging.kubernetes import name_of
@@ -187,3 +188,14 @@ def test_texts_of_several_lines_are_readable(tmp_path: Path) -> None:
     text = write_documents([{"config": "a: 1\nb:\n  - 2\n"}], comment="two\nlines")
 
     assert "# two\n# lines\nconfig: |\n  a: 1\n  b:\n    - 2\n" == text
+
+
+def test_replicas_outlive_a_drain(studio: Studio) -> None:
+    """
+    A replica that is to end has longer for what it began than a gateway that drains.
+    """
+    deployed = _rendered(studio, VLLM)["Deployment"]["spec"]["template"]
+    cluster = _rendered(studio, RAY)["RayService"]["spec"]["rayClusterConfig"]
+    pods = [deployed, cluster["headGroupSpec"]["template"], cluster["workerGroupSpecs"][0]["template"]]
+
+    assert all(pod["spec"]["terminationGracePeriodSeconds"] > DEFAULT_DRAIN_SECONDS for pod in pods)

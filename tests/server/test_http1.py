@@ -695,15 +695,17 @@ async def test_the_server_leaves_in_the_middle_of_a_stream() -> None:
 
 async def test_the_server_leaves_and_an_answer_takes_too_long() -> None:
     """
-    What is not answered in time is cancelled and cut.
+    What is not answered in time is cancelled, and whoever waits for it is told to ask again.
     """
     async with served() as (house, connect):
         caller = await connect()
         caller.writer.write(post(b"/slow", b"x"))
         await house.asked("/slow")
         is_done = await house.server.leave(0.05)
+        told = await caller.read()
 
     assert (False, ["/slow"]) == (is_done, house.ended)
+    assert (503, b"gateway_stopping" in told.body) == (told.status, True)
 
 
 @pytest.mark.parametrize("name", [b"content-length: ", b"Content-Length: "])

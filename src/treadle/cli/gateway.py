@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from treadle.cli.output import connected, emit_json, emit_table, json_option, say, workspace_option
+from treadle.cli.output import connected, drain_option, emit_json, emit_table, json_option, say, workspace_option
 from treadle.gateway.standing.types import TargetHealth, TargetState
 
 
@@ -18,8 +18,7 @@ from treadle.gateway.standing.types import TargetHealth, TargetState
 @click.option("--host", help="Address to listen on (TREADLE_HOST; 127.0.0.1).")
 @workspace_option
 @click.option("--database", "database_url", help="postgresql://… of the platform; the workspace's own when not given.")
-@click.option("--drain", "drain_seconds", default=30, show_default=True, type=click.IntRange(0, 3600),
-              help="Seconds that answers may take to finish after SIGTERM.")  # fmt: skip
+@drain_option
 @click.option("--max-memory", "max_memory_mb", type=click.IntRange(64), help="Replace a worker above so many MB.")
 @click.pass_context
 def gateway_command(
@@ -29,7 +28,7 @@ def gateway_command(
     host: str | None,
     workspace: str | None,
     database_url: str | None,
-    drain_seconds: int,
+    drain_seconds: int | None,
     max_memory_mb: int | None,
 ) -> None:
     """Serve the data plane alone: /v1 in several processes, configured by the platform's database.
@@ -41,14 +40,15 @@ def gateway_command(
     from treadle.core.settings import read_settings
     from treadle.server.gateway import Gateway
 
-    settings = read_settings(workspace=workspace, host=host, port=port, database_url=database_url)
+    settings = read_settings(
+        workspace=workspace, host=host, port=port, database_url=database_url, drain_seconds=drain_seconds
+    )
     count = (
         workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or os.cpu_count() or 1
     )
     gateway = Gateway(
         settings,
         workers=count,
-        drain_seconds=drain_seconds,
         max_memory_bytes=None if max_memory_mb is None else max_memory_mb << 20,
     )
 

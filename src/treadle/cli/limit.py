@@ -7,7 +7,7 @@ from typing import cast, get_args
 import click
 
 from treadle.cli.output import connected, emit_json, emit_table, json_option, say
-from treadle.gateway.limits.types import Limit, Scope, Unit, Unpriced, Window
+from treadle.gateway.limits.types import Limit, Outage, Scope, Unit, Unpriced, Window, usual_outage
 
 
 @click.group("limit")
@@ -30,16 +30,28 @@ def limit_command() -> None:
     show_default=True,
     help="For usd: whether requests whose price nobody knows are served, and counted as such.",
 )
+@click.option(
+    "--outage",
+    type=click.Choice(get_args(Outage)),
+    help="While the database is away: go on with each worker's share of what was free, or refuse (usd: refuse, else: share).",
+)
 @json_option
 def set_(
-    amount: float, unit: str, per: str | None, scope: str, subject: str | None, unpriced: str, as_json: bool
+    amount: float,
+    unit: str,
+    per: str | None,
+    scope: str,
+    subject: str | None,
+    unpriced: str,
+    outage: str | None,
+    as_json: bool,
 ) -> None:
     """Bound use, or change the amount of the limit that does so already.
 
     \b
     treadle limit set 600 requests --per minute
     treadle limit set 8 concurrency --scope endpoint --subject support
-    treadle limit set 50 usd --per day --scope project --unpriced refuse
+    treadle limit set 50 usd --per day --scope project --unpriced refuse --outage share
     """
     with connected() as client:
         made = client.limits.set_(
@@ -49,6 +61,7 @@ def set_(
             scope=cast(Scope, scope),
             subject=subject,
             unpriced=cast(Unpriced, unpriced),
+            outage=cast(Outage | None, outage),
         )
     return emit_json(made) if as_json else say(f"limit {made.limit_id}: {_words(made)}")
 
@@ -71,11 +84,12 @@ def list_(limit: int, as_json: bool) -> None:
             each.unit,
             each.window,
             each.unpriced if each.unit == "usd" else None,
+            each.outage,
         )
         for each in page.items
     ]
     return emit_table(
-        ["limit", "scope", "subject", "amount", "unit", "per", "unpriced"],
+        ["limit", "scope", "subject", "amount", "unit", "per", "unpriced", "outage"],
         rows,
         empty="no limits yet; set one: treadle limit set AMOUNT UNIT --per minute",
     )
@@ -158,7 +172,9 @@ def _words(limit: Limit) -> str:
     window = f" per {limit.window}" if limit.window else " at once"
     unit = "requests" if limit.unit == "concurrency" else limit.unit
     refused = "; requests whose price nobody knows are refused" if limit.unpriced == "refuse" else ""
-    return f"{_figure(limit.amount)} {unit}{window} for {whose}{refused}"
+    in_outage = "refused" if limit.outage == "refuse" else "served by shares"
+    away = f"; {in_outage} while the database is away" if limit.outage != usual_outage(limit.unit) else ""
+    return f"{_figure(limit.amount)} {unit}{window} for {whose}{refused}{away}"
 
 
 def _whose(limit: Limit) -> str:

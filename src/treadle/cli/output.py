@@ -24,6 +24,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.text import Text
 
 from treadle.client.client import Client
+from treadle.core.settings import DEFAULT_DRAIN_SECONDS, MOST_DRAIN_SECONDS
 from treadle.core.types import JsonValue
 from treadle.jobs.types import FINAL, Run
 
@@ -44,6 +45,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 search_option = click.option("--search", "q", metavar="TEXT", help="Only those with this in their name.")
 workspace_option = click.option(
     "--workspace", type=click.Path(file_okay=False), help="Folder of the workspace (TREADLE_WORKSPACE)."
+)
+drain_option = click.option(
+    "--drain",
+    "drain_seconds",
+    type=click.IntRange(0, MOST_DRAIN_SECONDS),
+    help=f"Seconds that answers may take to end after SIGTERM (TREADLE_DRAIN_SECONDS; {DEFAULT_DRAIN_SECONDS}).",
 )
 
 

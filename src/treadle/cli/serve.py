@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from treadle.cli.output import connected, emit_json, json_option, say, workspace_option
+from treadle.cli.output import connected, drain_option, emit_json, json_option, say, workspace_option
 from treadle.core.errors import Unavailable
 
 
@@ -19,6 +19,7 @@ from treadle.core.errors import Unavailable
 @click.option("--blobs", "blobs_url", help="s3://, gs://, az:// or file:// to use instead of the workspace's folder.")
 @click.option("--public-url", help="Where people open it behind a proxy: https://treadle.example (TREADLE_PUBLIC_URL).")
 @click.option("--ray", help="Head of a Ray cluster to ask batches from: host:6379 (TREADLE_RAY).")
+@drain_option
 def up_command(**given: Any) -> None:
     """Start the platform on this machine and keep it running until Ctrl-C."""
     from treadle.core.settings import read_settings

@@ -6,7 +6,17 @@ from types import NoneType
 
 from treadle.client.calls import Call, Send, only
 from treadle.core.types import Page
-from treadle.gateway.limits.types import Limit, LimitStanding, LimitUsage, Scope, SetLimit, Unit, Unpriced, Window
+from treadle.gateway.limits.types import (
+    Limit,
+    LimitStanding,
+    LimitUsage,
+    Outage,
+    Scope,
+    SetLimit,
+    Unit,
+    Unpriced,
+    Window,
+)
 
 
 class Limits:
@@ -24,16 +34,20 @@ class Limits:
         scope: Scope = "key",
         subject: str | None = None,
         unpriced: Unpriced = "allow",
+        outage: Outage | None = None,
         if_revision: str | None = None,
         if_new: bool = False,
     ) -> Limit:
         """Bound use, or change the amount of the limit that does so already. Safe to repeat.
 
         per: None only for 'concurrency'. subject: a key's id, an endpoint's name, a user; None means each by itself. unpriced:
-        for 'usd', whether requests whose price nobody knows are served.
+        for 'usd', whether requests whose price nobody knows are served. outage: while the database cannot be asked, 'share' goes on
+        with each worker's share of what was free, 'refuse' answers 503; None means 'refuse' for 'usd' and 'share' for all else.
         if_revision: what was read, so that nothing that others changed meanwhile is lost. if_new: replace none. Raises Outdated.
         """
-        new = SetLimit(scope=scope, subject=subject, unit=unit, amount=amount, window=per, unpriced=unpriced)
+        new = SetLimit(
+            scope=scope, subject=subject, unit=unit, amount=amount, window=per, unpriced=unpriced, outage=outage
+        )
         return self._send(Call("POST", "/limits", Limit, body=new, headers=only(if_revision, if_new=if_new)))
 
     def list_(self, *, limit: int = 50, cursor: str | None = None) -> Page[Limit]:

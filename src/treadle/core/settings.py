@@ -16,6 +16,7 @@
 | TREADLE_RAY           | the head of a Ray cluster that batches are asked from: host:6379 | here               |
 | TREADLE_GATEWAY_URL   | where that cluster's workers reach the gateway                 | the public URL       |
 | TREADLE_GATEWAY_MAX_BODY_MIB | the largest request that the gateway takes, images included, in MiB | 32            |
+| TREADLE_DRAIN_SECONDS | how long answers may take to end after SIGTERM, then they are cut | 30                |
 | TREADLE_URL           | a running server that the CLI and SDK should talk to           | the local workspace  |
 | TREADLE_API_KEY       | the key to talk to it with                                     | the workspace's own  |
 """
@@ -35,6 +36,8 @@ DEFAULT_MAX_RUNS = 2
 DEFAULT_MAX_BODY_MIB = 32
 """As much as the most generous vendors take with images in it; a request is held in memory while it is answered."""
 MOST_BODY_MIB = 1024
+DEFAULT_DRAIN_SECONDS = 30
+MOST_DRAIN_SECONDS = 3600
 MOST_RUNS = 64
 RAY_ADDRESS = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 PUBLIC_URL = re.compile(r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
@@ -70,6 +73,8 @@ class Settings(Record):
 
     gateway_max_body_mib: int = DEFAULT_MAX_BODY_MIB
     """The largest request that the gateway takes, in MiB, 1 to 1024."""
+    drain_seconds: int = DEFAULT_DRAIN_SECONDS
+    """How long answers that have begun may take to end when the server is told to stop, 0 to 3600; then they are cut."""
 
     @property
     def keys_folder(self) -> Path:
@@ -105,6 +110,9 @@ def read_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     body_text = str(given.get("gateway_max_body_mib", env.get("TREADLE_GATEWAY_MAX_BODY_MIB") or DEFAULT_MAX_BODY_MIB))
     if not (body_text.isdigit() and 1 <= int(body_text) <= MOST_BODY_MIB):
         faults.append(f"the gateway's largest body '{body_text}' is not a number of MiB from 1 to {MOST_BODY_MIB}")
+    drain_text = str(given.get("drain_seconds", env.get("TREADLE_DRAIN_SECONDS") or DEFAULT_DRAIN_SECONDS))
+    if not (drain_text.isdigit() and int(drain_text) <= MOST_DRAIN_SECONDS):
+        faults.append(f"the drain '{drain_text}' is not a number of seconds from 0 to {MOST_DRAIN_SECONDS}")
     grpc_text = str(given.get("otlp_grpc_port", env.get("TREADLE_OTLP_GRPC_PORT") or ""))
     if grpc_text and not (grpc_text.isdigit() and int(grpc_text) < 65536):
         faults.append(f"the port for OTLP over gRPC '{grpc_text}' is not a number from 0 to 65535")
@@ -137,4 +145,5 @@ def read_settings(environment: Mapping[str, str] | None = None, **overrides: obj
         ray=ray or None,
         gateway_url=gateway_url or None,
         gateway_max_body_mib=int(body_text),
+        drain_seconds=int(drain_text),
     )

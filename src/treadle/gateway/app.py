@@ -234,7 +234,10 @@ class Gateway:
             try:
                 await exchange.serve(send, watch.stop)
             except asyncio.CancelledError:
-                exchange.cancelled()
+                if watch.fired or inside is not None:
+                    exchange.cancelled()
+                else:  # the server that runs us does not wait for the answer any longer
+                    await exchange.stop()
                 if not watch.fired:
                     raise
                 watch.forgive()

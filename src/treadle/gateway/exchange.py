@@ -9,8 +9,10 @@ also when another target mended it).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from time import monotonic, perf_counter
@@ -49,6 +51,8 @@ from treadle.traces.intake import NewSpan, new_span_id, new_trace_id
 log = logging.getLogger("treadle.gateway")
 
 _MAX_SESSION = 200
+_STOP_SECONDS = 1.0
+"""How long a caller who does not read is waited for, to be told that the gateway stops."""
 
 
 class Exchange:
@@ -107,6 +111,7 @@ class Exchange:
         self._is_unjudged = False
         """Whether a guard gave no verdict in time: then the answer is given, but not kept."""
         self._keeping: Keeping | None = None
+        self._caller: Caller | None = None
         trace_id = self.trace_id.encode()
         request_id = trace_id if above is None else record.span_id.encode()
         self._headers: Headers = (
@@ -122,7 +127,7 @@ class Exchange:
 
     async def serve(self, send: Send, last: Release) -> None:
         """Answer the caller. `last` is called before the final message, when a disconnect no longer matters."""
-        caller = Caller(send, last, self._protocol, self.trace_id, self._headers)
+        caller = self._caller = Caller(send, last, self._protocol, self.trace_id, self._headers)
         record, endpoint, ready, asked = self._record, self._record.endpoint, self._ready, self._asked
         try:
             if endpoint.disabled is not None:
@@ -178,6 +183,16 @@ class Exchange:
         """Note that the caller went away."""
         if self._record.status == "ok":
             self._record.status = "cancelled"
+
+    async def stop(self) -> None:
+        """Tell the caller that the gateway stops before the end of the answer."""
+        caller = self._caller
+        if caller is None or caller.has_ended:
+            self.cancelled()
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._fail(refusals.stopping(), caller)
 
     def finish(self) -> NewSpan:
         """Let go of everything and settle; return the record of this request."""

@@ -47,7 +47,8 @@ from treadle.traces.capture.reducing import reduce_own
 from treadle.traces.group import GroupCommit
 from treadle.traces.intake import PackedSpan
 
-DRAIN_SECONDS = 10.0
+UNWIND_SECONDS = 5.0
+"""How long requests that were cut may take to let go of what they hold; the time that they had to end was the server's drain."""
 
 
 class DataPlane:
@@ -71,6 +72,8 @@ class DataPlane:
         """
         self._database = database
         self._find_engine = find_engine
+        self.max_body_bytes = max_body_bytes
+        """The largest request that callers may send."""
         self.recorder = Recorder(self._store_own, Spool(spool_folder))
         worker_id = new_id("wrk")
         self._limiter = Limiter(Ledger(database, worker_id), pace=pace)
@@ -113,9 +116,9 @@ class DataPlane:
         self._reporter.start()
 
     async def close(self) -> None:
-        """Let running requests end, then store or spool every record. The server takes no new requests by now."""
-        await self.application.drain(DRAIN_SECONDS)
-        await self.traces.drain(DRAIN_SECONDS)
+        """Store or spool every record. The server takes no new requests by now, and has drained."""
+        await self.application.drain(UNWIND_SECONDS)
+        await self.traces.drain(UNWIND_SECONDS)
         await self._commits.close()
         await self.live.close()
         await self._reporter.close()

@@ -237,6 +237,18 @@ def not_ready() -> Refusal:
     )
 
 
+def stopping() -> Refusal:
+    """The gateway was told to stop, and the answer has not ended within its drain."""
+    return Refusal(
+        503,
+        "gateway_stopping",
+        "the gateway stops, and this answer did not end in the time that it had left; what came of it is incomplete,"
+        " discard it and try again",
+        kind="server_error",
+        retry_after_seconds=1,
+    )
+
+
 def endpoint_disabled(name: str, reason: str) -> Refusal:
     """Somebody threw the kill switch."""
     return Refusal(

@@ -30,10 +30,12 @@ class Caller(Struct):
     """More headers for the answer."""
     has_begun: bool = False
     """Whether a stream has begun: from then on its status is told."""
+    has_ended: bool = False
+    """Whether the last piece of the answer was handed over: nothing can be said after it."""
 
     async def answer(self, status: int, data: bytes, more: Headers = ()) -> None:
         """Give a whole answer."""
-        self.last()
+        self._last()
         length = (b"content-length", str(len(data)).encode())
         await self.send(
             {"type": "http.response.start", "status": status, "headers": [_JSON, length, *self.headers, *more]}
@@ -52,19 +54,23 @@ class Caller(Struct):
 
     async def end(self, events: bytes = b"") -> None:
         """End a stream."""
-        self.last()
+        self._last()
         await self.begin()
         await self.send({"type": "http.response.body", "body": events})
 
     async def refuse(self, refusal: Refusal) -> None:
         """Give an error: as the answer, or as the event that ends a stream."""
         if self.has_begun:
-            self.last()
+            self._last()
             body = self.protocol.error_event(refusal, self.request_id)
             await self.send({"type": "http.response.body", "body": body})
         else:
             body = refusal.original or self.protocol.error(refusal, self.request_id)
             await self.answer(refusal.status, body, (*retry_header(refusal), *refusal.headers))
+
+    def _last(self) -> None:
+        self.has_ended = True
+        self.last()
 
 
 def retry_header(refusal: Refusal) -> Headers:

@@ -178,6 +178,8 @@ class Limit(Struct, frozen=True, kw_only=True):
     """Length of the window, counted from the epoch; 0 for 'concurrency', 2,678,400 means a calendar month (UTC)."""
     unpriced: Literal["allow", "refuse"] = "allow"
     """For 'usd': what becomes of a request whose price is not known."""
+    outage: Literal["share", "refuse"] = "refuse"
+    """What becomes of requests while the database cannot be asked, once what was leased is used up."""
 
 
 class Provider(Struct, frozen=True, kw_only=True):

@@ -318,6 +318,10 @@ class Connection(asyncio.Protocol):
         """End an answer that the application did not finish: it never looks complete."""
         if turn.has_head:
             self.abort()
+        elif self.server.is_leaving:
+            self._say(
+                BadRequest(503, "gateway_stopping", "the gateway stops before this request was whole; send it again")
+            )
         else:
             self._say(BadRequest(500, "internal_error", "the gateway failed on this request; its log says why"))
 

@@ -93,13 +93,11 @@ class Gateway:
         settings: Settings,
         *,
         workers: int,
-        drain_seconds: int = 30,
         max_memory_bytes: int | None = None,
     ) -> None:
         """max_memory_bytes: a worker above it is replaced; None never does."""
         self._settings = settings
         self._count = workers
-        self._drain_seconds = drain_seconds
         self._max_memory_bytes = max_memory_bytes
         self._database_url = ""
         self._sockets: list[socket.socket] = []
@@ -208,7 +206,7 @@ class Gateway:
             spool_folder=str(self._spool_folder(index)),
             log_file=str(settings.logs_folder / f"gateway-{index}.log"),
             socket_fd=listener.fileno(),
-            drain_seconds=self._drain_seconds,
+            drain_seconds=settings.drain_seconds,
             host=settings.host,
             private_hosts=settings.private_hosts,
             max_body_mib=settings.gateway_max_body_mib,
@@ -239,7 +237,7 @@ class Gateway:
         if not at_once:
             worker.ask_to_end()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(worker.process.wait(), self._drain_seconds + AFTER_DRAIN_SECONDS)
+                await asyncio.wait_for(worker.process.wait(), self._settings.drain_seconds + AFTER_DRAIN_SECONDS)
         if worker.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 worker.process.kill()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from email.utils import formatdate
 from urllib.parse import unquote
 
@@ -78,7 +79,8 @@ class Server:
     async def leave(self, seconds: float) -> bool:
         """Answer what was asked, each connection's last request with `connection: close`; return whether it was done in time.
 
-        Whoever calls this has closed the listening sockets. What is not answered in time is cancelled.
+        Whoever calls this has closed the listening sockets. What is not answered in time is cancelled; what the application still
+        says of it goes out to whoever reads.
         """
         self.is_leaving = True
         await asyncio.sleep(0)  # what was accepted already becomes a connection
@@ -94,6 +96,9 @@ class Server:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(2 * self.linger_seconds):
+                        await self._alone.wait()
         for connection in list(self._connections):
             connection.abort()
         self._sweeper.cancel()

@@ -21,7 +21,6 @@ from treadle.server.ports import bind, shown_host
 from treadle.storage.holder import running_server
 
 LOG_BYTES = 10 * 1024 * 1024
-DRAIN_SECONDS = 10
 KEEP_ALIVE_SECONDS = 30
 
 
@@ -31,7 +30,7 @@ def serve(
     on_ready: Callable[[Platform, str], None],
     stop_when: Callable[[uvicorn.Server], None] | None = None,
 ) -> None:
-    """Serve a workspace until told to stop (SIGINT, SIGTERM: requests in flight are finished first).
+    """Serve a workspace until told to stop (SIGINT, SIGTERM: requests in flight are finished first, within the drain).
 
     on_ready: called with the platform and the URL once the port answers. stop_when: is handed the server before it runs, so that another
     thread can set `should_exit`.
@@ -55,7 +54,7 @@ def serve(
                 log_config=None,
                 access_log=False,
                 lifespan="on",
-                timeout_graceful_shutdown=DRAIN_SECONDS,
+                timeout_graceful_shutdown=settings.drain_seconds,
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,

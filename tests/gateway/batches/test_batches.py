@@ -65,6 +65,40 @@ def test_faults_of_a_file(desk: Desk) -> None:
     assert (None, None) == (done.output_file_id, done.error_file_id)
 
 
+def test_lines_that_no_parser_or_database_takes(desk: Desk) -> None:
+    """
+    However a line is at fault the batch ends with words for it; one whose model nobody knows is refused by itself.
+    """
+    deep = json.dumps(request("deep", tools="x")).replace('"x"', "[" * 100_000 + "]" * 100_000)
+    odd = request("a\0", model="a\0b")
+
+    done = desk.wait(desk.start(request("a"), deep, {**odd, "method": "POST\0"}))
+    went = desk.wait(desk.start(odd, request("b")))
+
+    assert "failed" == done.status
+    assert done.errors is not None
+    assert [("invalid_json_line", 2), ("invalid_method", 3)] == [
+        (each.code, each.line) for each in done.errors.data or []
+    ]
+    assert ("completed", "a?b") == (went.status, went.model)
+    assert {"b"} == set(desk.lines(went.output_file_id))
+    assert 404 == desk.lines(went.error_file_id)["a\0"]["response"]["status_code"]
+
+
+def test_a_line_of_twenty_mebibytes(desk: Desk) -> None:
+    """
+    A line may be as large as what the gateway takes in one request, such as one with images in it.
+    """
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * (20 << 20)}}
+    large = request("large")
+    large["body"]["messages"][0]["content"] = [{"type": "text", "text": "hello"}, image]
+
+    done = desk.wait(desk.start(large, request("small")))
+
+    assert ("completed", None) == (done.status, done.errors)
+    assert {"large", "small"} == set(desk.lines(done.output_file_id))
+
+
 def test_embeddings_do_not_exist_here(desk: Desk) -> None:
     """
     An endpoint that the gateway does not speak is refused with those that it does.

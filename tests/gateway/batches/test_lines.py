@@ -46,25 +46,47 @@ def test_sound_lines_are_counted() -> None:
         (line(body={"messages": []}), "invalid_request", "model"),
         (line(body="text"), "invalid_request", "not a request"),
         (line(body={"model": "m", "stream": True}), "invalid_request", "leave 'stream' out"),
+        (line().replace(b'"support"', b'"\xff"'), "invalid_request", "can't decode byte 0xff"),
+        (
+            line(body={"model": "m", "x": [1]}).replace(b"[1]", b"[" * 100_000 + b"]" * 100_000),
+            "invalid_json_line",
+            "deep",
+        ),
+        (line(url="/\0" + "x" * 1_000_000), "mismatched_url", "the url '/?xxx"),
+        (line(custom_id="b", body={"model": "m", "x": "y" * 2_000_000}), "line_too_large", "1 MiB"),
     ],
 )
 def test_faults_in_words(raw: bytes, code: str, words: str) -> None:
     """
     Each fault is told with its line and what would have been right.
     """
-    checked = check_lines([line(custom_id="first"), raw], CHAT)
+    checked = check_lines([line(custom_id="first"), raw, line(custom_id="last")], CHAT, max_bytes=1 << 20)
 
-    assert [(code, 2)] == [(fault.code, fault.line) for fault in checked.faults]
+    assert (3, [(code, 2)]) == (checked.total, [(fault.code, fault.line) for fault in checked.faults])
     assert words in checked.faults[0].message
+    assert len(checked.faults[0].message) < 300
 
 
 def test_the_same_custom_id_twice() -> None:
     """
     A custom_id names one line: answers come in any order.
     """
-    checked = check_lines([line(), line()], CHAT)
+    checked = check_lines([line(custom_id="a\0"), b"\n", line(custom_id="a\0")], CHAT)
 
-    assert ["duplicate_custom_id"] == [fault.code for fault in checked.faults]
+    (fault,) = checked.faults
+    assert ("duplicate_custom_id", 3, "the custom_id 'a?' is on line 1 too") == (fault.code, fault.line, fault.message)
+
+
+def test_a_byte_order_mark() -> None:
+    """
+    A file that begins with a byte order mark is read as if it did not.
+    """
+    lines = [b"\xef\xbb\xbf" + line(), line(custom_id="b")]
+
+    checked = check_lines(lines, CHAT)
+
+    assert (2, "support", []) == checked
+    assert ["a", "b"] == [each.custom_id for each in iter_lines(lines)]
 
 
 def test_nothing_and_too_much() -> None:
@@ -72,7 +94,8 @@ def test_nothing_and_too_much() -> None:
     An empty file and one above the limit are refused; at most a hundred faults are gathered.
     """
     assert ["empty_file"] == [fault.code for fault in check_lines([b"\n"], CHAT).faults]
-    assert 100 == len(check_lines([b"x"] * 1000, CHAT).faults)
+    faulty = check_lines([b"x"] * 1000, CHAT)
+    assert (1000, 100) == (faulty.total, len(faulty.faults))
     many = (line(custom_id=str(number)) for number in range(MAX_LINES + 1))
     assert ["too_many_requests_in_batch"] == [fault.code for fault in check_lines(many, CHAT).faults]
 
@@ -90,6 +113,9 @@ def test_answers_as_openai_writes_them() -> None:
     assert {"status_code": 200, "request_id": "req_1", "body": {"x": 1}} == json.loads(good.text)["response"]
     assert "\n" not in good.text
     assert (False, "<html>") == (odd.is_ok, json.loads(odd.text)["response"]["body"])
+    for body in (b'{"x":"\xff"}', b"[" * 100_000 + b"]" * 100_000):
+        told = json.loads(answer_of("batch_1", asked, 400, None, body).text)["response"]["body"]
+        assert body.decode("utf-8", "replace") == told
     assert (None, "batch_expired") == (late["response"], late["error"]["code"])
     assert json.loads(good.text)["id"] == late["id"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -54,7 +55,7 @@ def limit(unit: str, amount: float, window_seconds: int = WINDOW_SECONDS, **fiel
     """Return a limit of project 'p', on each key unless said otherwise."""
     if unit == "concurrency":
         window_seconds = 0
-    made = {"limit_id": f"lim_{unit}", "project_id": "p", "scope": "key"} | fields
+    made = {"limit_id": f"lim_{unit}", "project_id": "p", "scope": "key", "outage": "share"} | fields
     return Limit(unit=unit, amount=amount, window_seconds=window_seconds, **made)  # type: ignore[arg-type]
 
 
@@ -89,6 +90,20 @@ async def make_limiter(database: Database) -> AsyncIterator[MakeLimiter]:
     yield make
     for limiter in made:
         await limiter.close()
+
+
+@contextmanager
+def database_down(url: str) -> Iterator[None]:
+    """Let nobody connect to a database, and end all connections."""
+    facts = psycopg.conninfo.conninfo_to_dict(url)
+    name = facts.pop("dbname")
+    with psycopg.connect(**{**facts, "dbname": "postgres"}, autocommit=True) as connection:  # type: ignore[arg-type]
+        connection.execute(f"alter database {name} with allow_connections false".encode())
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
+        try:
+            yield
+        finally:
+            connection.execute(f"alter database {name} with allow_connections true".encode())
 
 
 async def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import openai
 import pytest
 
 from tests.gateway.harness import Plane, endpoint, scripted, wait_for
-from tests.gateway.limits.conftest import SetIt
+from tests.gateway.limits.conftest import SetIt, database_down
+from tests.gateway.upstreams import served_limits
 from treadle.gateway.limits import service
-from treadle.gateway.limits.types import SetLimit
+from treadle.gateway.limits.types import Outage, SetLimit, Unit
 from treadle.gateway.types import Rule
+from treadle.traces.pricing import Price
+
+PRICE = Price(input_usd_per_token=Decimal("1e-6"), output_usd_per_token=Decimal("1e-6"), source="test")
 
 
 def ask(client: openai.OpenAI, **more: Any) -> Any:
@@ -120,6 +125,43 @@ async def test_two_hundred_parallel_requests(own_plane: Plane) -> None:
     await client.close()
 
     assert 50 == answered
+
+
+@pytest.mark.parametrize(("unit", "amount", "usual"), [("usd", 0.05, "refuse"), ("requests", 10, "share")])
+def test_without_the_database(own_plane: Plane, database_url: str, unit: Unit, amount: float, usual: Outage) -> None:
+    """
+    While the database is away a limit goes on with what is free of it, or refuses and says which it is: each as it was set.
+    """
+    own_plane.publish(endpoint(own_plane, scripted(Rule(reply="yes"), price=PRICE)))
+    ways: dict[str, Outage | None] = {"share": "share", "refuse": "refuse", "nothing said": None}
+    clients = {way: own_plane.openai(own_plane.create_key(way).key) for way in ways}
+    made = {
+        way: asyncio.run(
+            service.set_limit(
+                own_plane.ctx,
+                SetLimit(scope="key", subject=way, unit=unit, amount=amount, window="month", outage=outage),
+            )
+        )
+        for way, outage in ways.items()
+    }
+    wait_for(lambda: len(served_limits(own_plane)) == 3)
+    for client in clients.values():
+        ask(client)
+
+    with database_down(database_url):
+        for way in ("share", *(["nothing said"] if usual == "share" else [])):
+            for _ in range(3):
+                ask(clients[way])
+        for way in ("refuse", *(["nothing said"] if usual == "refuse" else [])):
+            with pytest.raises(openai.InternalServerError) as caught:
+                ask(clients[way])
+            assert (503, "5") == (caught.value.status_code, caught.value.response.headers["retry-after"])
+            assert ("budget_unchecked" if unit == "usd" else "limit_unchecked") == caught.value.code
+            assert made[way].limit_id in caught.value.message
+            assert "database does not answer" in caught.value.message
+            assert f"limit={made[way].limit_id}" in caught.value.response.headers["x-treadle-limit-source"]
+
+    assert ["share", "refuse", usual] == [each.outage for each in made.values()]
 
 
 def test_a_caller_that_hangs_up(plane: Plane, key: str, set_limit: SetIt) -> None:

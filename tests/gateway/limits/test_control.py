@@ -236,6 +236,34 @@ def test_what_has_no_price(server: RunningServer, monkeypatch: pytest.MonkeyPatc
     assert [0] == [each.unpriced for each in server.client.limits.list_usage(back.limit_id).items]
 
 
+def test_what_an_outage_of_the_database_does(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Every limit says what it does without the database: money is refused and all else goes on, unless somebody set it otherwise.
+    """
+    monkeypatch.setenv("TREADLE_URL", server.url)
+    monkeypatch.setenv("TREADLE_API_KEY", server.key)
+    terminal, day = CliRunner(), ["--per", "day", "--scope", "project"]
+
+    said = [
+        terminal.invoke(cli, ["limit", "set", "5", *words]).output.partition(": ")[2]
+        for words in (
+            ["usd", *day],
+            ["usd", *day, "--outage", "share"],
+            ["requests", *day],
+            ["requests", *day, "--outage", "refuse"],
+        )
+    ]
+    found = server.client.limits.list_().items
+
+    assert [
+        "5 usd per day for the project\n",
+        "5 usd per day for the project; served by shares while the database is away\n",
+        "5 requests per day for the project\n",
+        "5 requests per day for the project; refused while the database is away\n",
+    ] == said
+    assert {("usd", "share"), ("requests", "refuse")} == {(each.unit, each.outage) for each in found}
+
+
 def test_what_is_nearly_used_up(server: RunningServer) -> None:
     """
     Limits are listed with how much of each is used, by whom and until when; what is below a share can be left out.

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-import psycopg
 import pytest
 
-from tests.gateway.limits.conftest import WINDOW_SECONDS, MakeLimiter, limit, until
+from tests.gateway.limits.conftest import WINDOW_SECONDS, MakeLimiter, database_down, limit, until
 from treadle.gateway.limits.limiter import Limiter
 from treadle.gateway.limits.refusing import LimitRefusal
 from treadle.gateway.limits.reservation import Reservation
@@ -38,20 +36,6 @@ async def passing(limiter: Limiter, most: int = 1000, *, usd: float = 0.0) -> in
 def now_of(limiter: Limiter, *, tokens: int = 0) -> Reservation | None:
     """Reserve without waiting."""
     return limiter.reserve_now(("p", "k", "e", None), tokens, 0.0, time.monotonic())
-
-
-@contextmanager
-def database_down(url: str) -> Iterator[None]:
-    """Let nobody connect to a database, and end all connections."""
-    facts = psycopg.conninfo.conninfo_to_dict(url)
-    name = facts.pop("dbname")
-    with psycopg.connect(**{**facts, "dbname": "postgres"}, autocommit=True) as connection:  # type: ignore[arg-type]
-        connection.execute(f"alter database {name} with allow_connections false".encode())
-        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
-        try:
-            yield
-        finally:
-            connection.execute(f"alter database {name} with allow_connections true".encode())
 
 
 async def test_a_project_without_limits(make_limiter: MakeLimiter) -> None:
@@ -286,9 +270,9 @@ async def test_database_goes_away(
     make_limiter: MakeLimiter, database_url: str, number_of: Callable[[str], int]
 ) -> None:
     """
-    Requests go on with this worker's share of what was free, once; money is not spent beyond what was leased.
+    A limit that shares goes on with this worker's share of what was free, once; one that refuses with what was leased.
     """
-    counted, money = limit("requests", 1000), limit("usd", 10.0, scope="endpoint")
+    counted, money = limit("requests", 1000), limit("usd", 10.0, scope="endpoint", outage="refuse")
     await make_limiter(counted, money)
     limiter, _ = await make_limiter(counted, money, take_seconds=2.0, tell_seconds=0.1, beat_seconds=0.1)
     before = await passing(limiter, 20, usd=0.001)
@@ -305,6 +289,32 @@ async def test_database_goes_away(
     assert (503, "budget_unchecked") == (caught.value.status, caught.value.code)
     assert 480 <= during <= 500
     assert 1000 == before + during + after
+
+
+@pytest.mark.parametrize(("unit", "code"), [("usd", "budget_unchecked"), ("requests", "limit_unchecked")])
+async def test_what_an_outage_does_is_set(make_limiter: MakeLimiter, database_url: str, unit: str, code: str) -> None:
+    """
+    Of any unit a limit refuses without the database, or serves this worker's share; beyond either the answer says which and why.
+    """
+    shares, refuses = limit(unit, 1000, limit_id="lim_shares"), limit(unit, 1000, outage="refuse", subject="key_2")
+    await make_limiter(shares, refuses)
+    limiter, _ = await make_limiter(shares, refuses, take_seconds=2.0)
+
+    with database_down(database_url):
+        with pytest.raises(LimitRefusal) as refused:
+            await limiter.reserve(("p", "key_2", "support", None), 100, 1.0, time.monotonic())
+        passed = await passing(limiter, usd=1.0)
+        with pytest.raises(LimitRefusal) as beyond:
+            await ask(limiter, usd=1.0)
+
+    assert 500 == passed
+    assert [(503, code, 5)] * 2 == [
+        (each.value.status, each.value.code, each.value.retry_after_seconds) for each in (refused, beyond)
+    ]
+    assert f"limit 'lim_{unit}'" in refused.value.message
+    assert "set to refuse" in refused.value.message
+    assert "limit 'lim_shares'" in beyond.value.message
+    assert "its share of what was left is used up" in beyond.value.message
 
 
 async def test_database_is_away_from_the_start(make_limiter: MakeLimiter, database_url: str) -> None:

@@ -10339,6 +10339,12 @@ export interface components {
              */
             limit_id: string;
             /**
+             * Outage
+             * @description While the database cannot be asked: whether a worker goes on with its share of what was free, or refuses.
+             * @enum {string}
+             */
+            outage: "share" | "refuse";
+            /**
              * Revision
              * @description Fingerprint of what can be edited, also its ETag: send it back as If-Match, and nothing that others changed meanwhile is lost.
              */
@@ -10402,6 +10408,12 @@ export interface components {
              * @description Derived from project, scope, subject, unit and window: a limit that is removed and set again is the same one.
              */
             limit_id: string;
+            /**
+             * Outage
+             * @description While the database cannot be asked: whether a worker goes on with its share of what was free, or refuses.
+             * @enum {string}
+             */
+            outage: "share" | "refuse";
             /**
              * Remaining
              * @description What no worker holds; 0 where more was used than is allowed.
@@ -17426,6 +17438,12 @@ export interface components {
              * @description How much; 0 allows nothing. Whole but for 'usd'.
              */
             amount: number;
+            /**
+             * Outage
+             * @description While the database cannot be asked, once what a worker had leased is used up: 'share' goes on with the worker's share of what was
+             *     free when it was asked last, once per window; 'refuse' answers 503. None means 'refuse' for 'usd' and 'share' for all else.
+             */
+            outage?: ("share" | "refuse") | null;
             /**
              * Scope
              * @description Whose use is counted together: that of a key, of the project, of an endpoint, or of an end user.

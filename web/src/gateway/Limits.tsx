@@ -44,6 +44,7 @@ export function Limits() {
               { head: t`At most`, cell: boundInWords },
               { head: t`Used now`, cell: (limit) => <Used limit={limit} />, wide: true },
               { head: t`Without a price`, cell: (limit) => (limit.unit !== 'usd' ? <span className="dim">{t`does not matter`}</span> : limit.unpriced === 'refuse' ? t`refused` : t`served, uncounted`) },
+              { head: t`Without the database`, cell: (limit) => (limit.outage === 'refuse' ? t`refused` : t`served by shares`) },
               ...(may ? [{ head: t`Change`, cell: (limit: Limit) => <div className="row"><LimitForm limit={limit} /><Remove limit={limit} /></div> }] : []),
             ]}
           />

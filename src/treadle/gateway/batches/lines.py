@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from msgspec import Raw, Struct
 
 from treadle.core.halves import without_halves
 from treadle.core.ids import derive_id
+from treadle.core.settings import DEFAULT_MAX_BODY_MIB
 from treadle.gateway.batches.types import (
     MAX_LINES,
     BatchError,
@@ -17,11 +19,13 @@ from treadle.gateway.batches.types import (
     InputDetails,
     OutputDetails,
 )
+from treadle.gateway.refusals import shown
 
 MAX_FAULTS = 100
+"""Faults of a file that are told."""
 MAX_CUSTOM_ID = 512
-MAX_LINE_BYTES = 10 * 1024 * 1024
-"""As much as the gateway takes in one request."""
+MAX_LINE_BYTES = DEFAULT_MAX_BODY_MIB * 1024 * 1024
+"""As much as the gateway takes in one request, unless it is set otherwise."""
 
 
 class _Line(Struct, forbid_unknown_fields=False):
@@ -75,14 +79,12 @@ _body = msgspec.json.Decoder(_Body)
 _any = msgspec.json.Decoder()
 
 
-def check_lines(raw_lines: Iterable[bytes], endpoint: str) -> Checked:
-    """Look at every line of a file and gather what is wrong, at most a hundred faults."""
+def check_lines(raw_lines: Iterable[bytes], endpoint: str, *, max_bytes: int = MAX_LINE_BYTES) -> Checked:
+    """Look at every line of a file and gather what is wrong, at most a hundred faults. max_bytes: the largest line."""
     faults: list[BatchError] = []
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     count, model = 0, None
-    for number, raw in enumerate(raw_lines, start=1):
-        if not raw.strip():
-            continue
+    for number, raw in _numbered(raw_lines):
         count += 1
         if count > MAX_LINES:
             faults.append(
@@ -92,12 +94,11 @@ def check_lines(raw_lines: Iterable[bytes], endpoint: str) -> Checked:
                 )
             )
             break
-        fault, asked = _check(raw, number, endpoint, seen)
-        model = model or asked
-        if fault is not None:
-            faults.append(fault)
-            if len(faults) == MAX_FAULTS:
-                break
+        if len(faults) < MAX_FAULTS:
+            fault, asked = _check(raw, number, endpoint, seen, max_bytes)
+            model = model or asked
+            if fault is not None:
+                faults.append(fault)
     if count == 0:
         faults.append(BatchError(code="empty_file", message="the file has no requests; write one JSON object per line"))
     return Checked(count, model, faults)
@@ -105,10 +106,9 @@ def check_lines(raw_lines: Iterable[bytes], endpoint: str) -> Checked:
 
 def iter_lines(raw_lines: Iterable[bytes]) -> Iterator[Line]:
     """Yield the requests of a file that was checked."""
-    for number, raw in enumerate(raw_lines, start=1):
-        if raw.strip():
-            line = _line.decode(raw)
-            yield Line(number, line.custom_id, bytes(line.body))
+    for number, raw in _numbered(raw_lines):
+        line = _line.decode(raw)
+        yield Line(number, line.custom_id, bytes(line.body))
 
 
 def answer_of(batch_id: str, line: Line, status: int, request_id: str | None, body: bytes) -> Answer:
@@ -117,7 +117,7 @@ def answer_of(batch_id: str, line: Line, status: int, request_id: str | None, bo
     try:
         _any.decode(body)
         told: Any = Raw(body.replace(b"\n", b" "))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         told = body.decode("utf-8", "replace")
     response = {"status_code": status, "request_id": request_id, "body": told}
     return Answer(line.number, status == 200, _written(batch_id, line, response, None))
@@ -162,11 +162,27 @@ class UsageSum:
         )
 
 
-def _check(raw: bytes, number: int, endpoint: str, seen: set[str]) -> tuple[BatchError | None, str | None]:
-    if len(raw) > MAX_LINE_BYTES:
-        return _fault("line_too_large", number, f"the line is longer than {MAX_LINE_BYTES >> 20} MiB"), None
+def _numbered(raw_lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that hold something with their numbers, without the mark that some editors begin a file with."""
+    for number, raw in enumerate(raw_lines, start=1):
+        line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
+        if line.strip():
+            yield number, line
+
+
+def _check(
+    raw: bytes, number: int, endpoint: str, seen: dict[str, int], max_bytes: int
+) -> tuple[BatchError | None, str | None]:
+    """Return what is wrong with a line, and the model that it names. What is told of it is short, and any database keeps it."""
+    if len(raw) > max_bytes:
+        words = (
+            f"the line has {len(raw):,} bytes, more than the {max_bytes >> 20} MiB that the gateway takes in a request"
+        )
+        return _fault("line_too_large", number, words), None
     try:
         line = _line.decode(raw)
+    except RecursionError:
+        return _fault("invalid_json_line", number, "the line is nested too deep"), None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         words = f"the line is not as expected ({error}); it needs custom_id, method, url and body as one JSON object"
         return _fault("invalid_json_line", number, words), None
@@ -174,26 +190,24 @@ def _check(raw: bytes, number: int, endpoint: str, seen: set[str]) -> tuple[Batc
         return _fault(
             "invalid_custom_id", number, f"'custom_id' must have 1 to {MAX_CUSTOM_ID} characters", "custom_id"
         ), None
-    if line.custom_id in seen:
-        return _fault(
-            "duplicate_custom_id", number, f"the custom_id '{line.custom_id}' is on an earlier line too", "custom_id"
-        ), None
-    seen.add(line.custom_id)
+    if (first := seen.setdefault(line.custom_id, number)) != number:
+        words = f"the custom_id '{shown(line.custom_id)}' is on line {first} too"
+        return _fault("duplicate_custom_id", number, words, "custom_id"), None
     if line.method != "POST":
-        return _fault("invalid_method", number, f"the method '{line.method}' is not 'POST'", "method"), None
+        return _fault("invalid_method", number, f"the method '{shown(line.method)}' is not 'POST'", "method"), None
     if line.url != endpoint:
         return _fault(
-            "mismatched_url", number, f"the url '{line.url}' is not the batch's endpoint '{endpoint}'", "url"
+            "mismatched_url", number, f"the url '{shown(line.url)}' is not the batch's endpoint '{endpoint}'", "url"
         ), None
     try:
         body = _body.decode(line.body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return _fault("invalid_request", number, f"the body is not a request ({error})", "body"), None
     if body.stream:
         return _fault(
             "invalid_request", number, "answers of a batch are not streamed; leave 'stream' out", "body.stream"
         ), None
-    return None, body.model
+    return None, shown(body.model)
 
 
 def _fault(code: str, line: int, message: str, param: str | None = None) -> BatchError:

@@ -65,7 +65,7 @@ async def run_batch(scope: RunScope) -> JsonObject:
         await finish(ctx, kept, "failed", [BatchError(code="file_not_found", message=error.message)])
         return _outputs(await _again(ctx, batch_id))
     scope.progress(0.0, "checking the lines")
-    checked = await anyio.to_thread.run_sync(_check, path, kept.batch.endpoint)
+    checked = await anyio.to_thread.run_sync(_check, path, kept.batch.endpoint, data_plane.max_body_bytes)
     await ctx.db.write(lambda db: store.set_checked(db, batch_id, checked.total, checked.model))
     if checked.faults:
         scope.log(f"{len(checked.faults)} lines are at fault; the first: {checked.faults[0].message}")
@@ -296,9 +296,9 @@ async def _again(ctx: Context, batch_id: str) -> KeptBatch:
     return kept
 
 
-def _check(path: Path, endpoint: str) -> Checked:
+def _check(path: Path, endpoint: str, max_bytes: int) -> Checked:
     with path.open("rb") as given:
-        return check_lines(given, endpoint)
+        return check_lines(given, endpoint, max_bytes=max_bytes)
 
 
 def _outputs(kept: KeptBatch) -> JsonObject:

@@ -10,9 +10,9 @@ lapse instead, 30 s after the worker was last heard of.
 How far an amount can be exceeded: by what requests use beyond what they reserved, and not otherwise. A request whose
 price is not known costs no limit anything; a limit in USD counts how many there were, or refuses them.
 
-While the database does not answer, requests, tokens and concurrency go on with what was leased, and then, once per
-window, with this worker's share (one part of as many as there are workers) of what was free. USD does not: when the
-lease is used up, requests that would spend are refused until it can be counted again.
+While the database does not answer, a limit goes on with what was leased. When that is used up its `outage` says: 'share'
+goes on, once per window, with this worker's share (one part of as many as there are workers) of what was free; 'refuse',
+which USD has unless somebody said otherwise, refuses until it can be counted again.
 """
 
 from __future__ import annotations
@@ -216,10 +216,8 @@ class Limiter:
             if lease.is_refused:
                 raise refusing.uncountable(lease)
             if teller.is_cut_off:
-                if account.unit == USD:
+                if account.limit.outage == "refuse" or lease.has_borrowed:
                     raise refusing.unchecked(lease)
-                if lease.has_borrowed:
-                    raise refusing.used_up(lease, need, epoch)
                 lease.borrow(teller.workers)
                 teller.watch(lease)
                 continue

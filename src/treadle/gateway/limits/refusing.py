@@ -100,14 +100,16 @@ def never_fits(lease: Lease, need: int) -> LimitRefusal:
 
 
 def unchecked(lease: Lease) -> LimitRefusal:
-    """Money is not spent that nobody can count."""
+    """The database does not answer, and this worker holds nothing more that it may give."""
     account = lease.account
     limit = account.limit
+    why = "its share of what was left is used up" if lease.has_borrowed else "this limit is set to refuse until it does"
     message = (
-        f"limit '{limit.limit_id}' ({_allowed(limit)}) cannot be checked, because the database does not answer, and "
-        f"nothing more is spent until it does; try again in 5 s"
+        f"limit '{limit.limit_id}' ({_allowed(limit)} for {_whose(limit, account.subject)}) cannot be checked: this "
+        f"gateway's database does not answer, and {why}; try again in 5 s"
     )
-    return LimitRefusal(limit, account.subject, 503, "budget_unchecked", message, retry_after_seconds=5)
+    code = "budget_unchecked" if limit.unit == "usd" else "limit_unchecked"
+    return LimitRefusal(limit, account.subject, 503, code, message, retry_after_seconds=5)
 
 
 def uncountable(lease: Lease) -> LimitRefusal:

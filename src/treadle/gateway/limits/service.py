@@ -10,7 +10,7 @@ from treadle.core.ids import derive_id
 from treadle.core.revisions import ALWAYS, When
 from treadle.core.types import Page
 from treadle.gateway.limits import store
-from treadle.gateway.limits.types import Limit, LimitStanding, LimitUsage, SetLimit
+from treadle.gateway.limits.types import Limit, LimitStanding, LimitUsage, SetLimit, usual_outage
 from treadle.gateway.limits.windows import SECONDS, find_window, shown, whole, window_at
 from treadle.gateway.types import Limit as ServedLimit
 from treadle.governance import audit, editing
@@ -46,6 +46,7 @@ async def set_limit(ctx: Context, new: SetLimit, *, when: When = ALWAYS) -> Limi
         amount=new.amount,
         window_seconds=0 if new.window is None else SECONDS[new.window],
         unpriced=new.unpriced,
+        outage=new.outage or usual_outage(new.unit),
     )
 
     def write(db: Connection) -> Limit:
@@ -55,7 +56,8 @@ async def set_limit(ctx: Context, new: SetLimit, *, when: When = ALWAYS) -> Limi
         shown = None if before is None else _limits(db, [before])[0]
         editing.check(db, ctx, when, called, shown, lambda found: Audited("limits.set", found.limit_id, "limits.read"))
         store.put_limit(db, served)
-        detail = new.model_dump() | {"amount_before": None if before is None else before.amount}
+        amount_before = None if before is None else before.amount
+        detail = new.model_dump() | {"outage": served.outage, "amount_before": amount_before}
         audit.record(db, ctx, action="limits.set", object_id=limit_id, detail=detail)
         return _limits(db, [served])[0]
 
@@ -173,6 +175,7 @@ def _limits(db: Connection, served: Sequence[ServedLimit]) -> list[Limit]:
             amount=each.amount,
             window=find_window(each.window_seconds),
             unpriced=each.unpriced,
+            outage=each.outage,
         )
         for each in served
     ]

@@ -25,11 +25,20 @@ class Use(NamedTuple):
 def put_limit(db: Connection, limit: Limit) -> None:
     """Keep a limit, replacing the one with its id; every gateway is told when this commits."""
     db.execute(
-        """insert into gateway_limits (limit_id, scope, subject, unit, amount, window_seconds, unpriced)
-        values (%s, %s, %s, %s, %s, %s, %s)
+        """insert into gateway_limits (limit_id, scope, subject, unit, amount, window_seconds, unpriced, outage)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
         on conflict (project_id, limit_id) do update
-            set amount = excluded.amount, unpriced = excluded.unpriced, changed_at = now()""",
-        [limit.limit_id, limit.scope, limit.subject, limit.unit, limit.amount, limit.window_seconds, limit.unpriced],
+            set amount = excluded.amount, unpriced = excluded.unpriced, outage = excluded.outage, changed_at = now()""",
+        [
+            limit.limit_id,
+            limit.scope,
+            limit.subject,
+            limit.unit,
+            limit.amount,
+            limit.window_seconds,
+            limit.unpriced,
+            limit.outage,
+        ],
     )
 
 
@@ -130,6 +139,7 @@ def _limit(row: DictRow) -> Limit:
         amount=row["amount"],
         window_seconds=row["window_seconds"],
         unpriced=row["unpriced"],
+        outage=row["outage"],
     )
 
 
@@ -194,6 +204,13 @@ MIGRATIONS = (
         """
         alter table gateway_limits add column unpriced text not null default 'allow';
         alter table gateway_limit_windows add column unpriced bigint not null default 0;
+        """,
+    ),
+    Migration(
+        "outage",
+        """
+        alter table gateway_limits add column outage text not null default 'share';
+        update gateway_limits set outage = 'refuse' where unit = 'usd';
         """,
     ),
 )

@@ -286,8 +286,8 @@ class Teller:
     def _cut_off(self, why: str) -> None:
         if not self.is_cut_off:
             log.warning(
-                "limits cannot be counted together with other workers now (%s); requests, tokens and concurrency go on "
-                "with this worker's share, budgets in USD only with what was leased",
+                "limits cannot be counted together with other workers now (%s); each goes on with what was leased, and "
+                "then with this worker's share or not at all, as it was set",
                 why,
             )
         self.is_cut_off = True

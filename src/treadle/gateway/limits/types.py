@@ -14,8 +14,14 @@ Scope = Literal["key", "project", "endpoint", "user"]
 Unit = Literal["requests", "tokens", "usd", "concurrency"]
 Window = Literal["minute", "hour", "day", "month"]
 Unpriced = Literal["allow", "refuse"]
+Outage = Literal["share", "refuse"]
 LimitId = Annotated[str, StringConstraints(pattern=r"^lim_[0-9a-hjkmnp-tv-z]{26}$")]
 Subject = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+
+
+def usual_outage(unit: Unit) -> Outage:
+    """Return what a limit does without the database where nobody said: money is not spent that nobody can count."""
+    return "refuse" if unit == "usd" else "share"
 
 
 class SetLimit(Record):
@@ -35,6 +41,9 @@ class SetLimit(Record):
     unpriced: Unpriced = "allow"
     """For 'usd', of a request that a target without a known price may answer: 'allow' serves and counts it as unpriced,
     'refuse' answers 429."""
+    outage: Outage | None = None
+    """While the database cannot be asked, once what a worker had leased is used up: 'share' goes on with the worker's share of what was
+    free when it was asked last, once per window; 'refuse' answers 503. None means 'refuse' for 'usd' and 'share' for all else."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> SetLimit:
@@ -56,7 +65,7 @@ class SetLimit(Record):
 class Limit(Revised):
     """A bound on use that holds now."""
 
-    EDITED = frozenset({"amount", "unpriced"})
+    EDITED = frozenset({"amount", "unpriced", "outage"})
 
     limit_id: LimitId
     """Derived from project, scope, subject, unit and window: a limit that is removed and set again is the same one."""
@@ -74,6 +83,8 @@ class Limit(Revised):
     """None for 'concurrency'."""
     unpriced: Unpriced
     """For 'usd': whether requests without a known price are served, uncounted."""
+    outage: Outage
+    """While the database cannot be asked: whether a worker goes on with its share of what was free, or refuses."""
 
 
 class LimitStanding(Limit):

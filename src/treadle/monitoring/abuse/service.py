@@ -202,7 +202,10 @@ async def _act(ctx: Context, policy: AbusePolicy, kind: CallerKind, caller: str,
             amount_before = present.amount if present else None
         amount = 0 if action == "block" else policy.throttle_requests_per_minute
         if present is None or amount < present.amount:
-            wanted = SetLimit(scope=kind, subject=caller, unit="requests", amount=amount, window="minute")
+            outage = None if present is None else present.outage
+            wanted = SetLimit(
+                scope=kind, subject=caller, unit="requests", amount=amount, window="minute", outage=outage
+            )
             limit_id = (await limits.set_limit(ctx, wanted)).limit_id
     is_worse = before is None or suspicion.score > before.finding.score
     first = before.finding if before else None
@@ -259,7 +262,8 @@ async def _undo(ctx: Context, kept: KeptFinding) -> None:
             await limits.set_limit(
                 ctx,
                 SetLimit(
-                    scope=finding.caller_kind, subject=finding.caller, unit="requests", amount=kept.amount_before, window="minute"
+                    scope=finding.caller_kind, subject=finding.caller, unit="requests", amount=kept.amount_before, window="minute",
+                    outage=present.outage,
                 ),
             )  # fmt: skip
     except NotFound:

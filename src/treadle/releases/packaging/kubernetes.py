@@ -18,6 +18,9 @@ from treadle.releases.types import Release
 PORT = 8080
 RAY_PORT = 8000
 VLLM_IMAGE = "vllm/vllm-openai:v0.33.0"
+GRACE_SECONDS = 120
+"""How long a replica that is to end may answer what it began: longer than the drain of a gateway that is told to stop with it, unless
+somebody made that longer."""
 WEIGHTS = "/models/model/weights"
 """Where the exported folder's weights are, with its volume mounted at /models."""
 _LOCKED_DOWN: JsonObject = {
@@ -80,7 +83,7 @@ def _deployment(release: Release, version: ModelVersion, options: KubernetesOpti
                 "spec": {
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
-                    "terminationGracePeriodSeconds": 120,
+                    "terminationGracePeriodSeconds": GRACE_SECONDS,
                     "securityContext": _NOBODY,
                     "containers": [_engine(release, version, options)],
                     "volumes": _volumes(options),
@@ -274,6 +277,7 @@ def _ray_pod(release: Release, options: KubernetesOptions, name: str, *, gpus: i
         "metadata": {"labels": _labels(release)},
         "spec": {
             "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
             "securityContext": account,
             "containers": [container],
             "volumes": _volumes(options),

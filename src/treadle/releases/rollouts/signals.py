@@ -25,12 +25,13 @@ ERROR = "error"
 TIMEOUT_CODES = frozenset({"upstream_timeout", "upstream_408", "upstream_504"})
 NOT_THE_ARMS = frozenset(
     {
-        "rate_limit_exceeded", "budget_exceeded", "budget_unchecked", "concurrency_limit_exceeded", "limit_uncountable",
-        "caller_blocked", "endpoint_disabled", "previous_response_elsewhere",
+        "rate_limit_exceeded", "budget_exceeded", "budget_unchecked", "limit_unchecked", "concurrency_limit_exceeded",
+        "limit_uncountable", "caller_blocked", "endpoint_disabled", "gateway_stopping", "previous_response_elsewhere",
     }
 )  # fmt: skip
-"""Codes of errors that no release can change: a window of a limit that is used up, whom a limit counts, and the switch of an
-endpoint, and conversations that began with another provider before they came to an arm. A request that is larger than the limit ('request_over_limit', 'price_unknown') is so by its release."""
+"""Codes of errors that no release can change: a window of a limit that is used up, whom a limit counts, the switch of an
+endpoint, a gateway that stops, and conversations that began with another provider before they came to an arm. A request that is
+larger than the limit ('request_over_limit', 'price_unknown') is so by its release."""
 WAITED = "waited"
 """What the limit is kept under beyond which a caller that left has waited for nothing."""
 REFUSALS = frozenset({"content_filter", "refusal", "SAFETY", "guardrail_intervened"})
