@@ -20,12 +20,16 @@ RAY_PORT = 8000
 VLLM_IMAGE = "vllm/vllm-openai:v0.33.0"
 WEIGHTS = "/models/model/weights"
 """Where the exported folder's weights are, with its volume mounted at /models."""
+LONGEST_NAME = 40
+"""Of a name before its version: KubeRay adds to it, and takes no RayService of more than 47 characters."""
 _LOCKED_DOWN: JsonObject = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
     "runAsNonRoot": True,
     "capabilities": {"drop": ["ALL"]},
 }
+_RAY_LOCKED_DOWN: JsonObject = {**_LOCKED_DOWN, "readOnlyRootFilesystem": False}
+"""Ray writes below its own home."""
 _NOBODY: JsonObject = {
     "runAsNonRoot": True,
     "runAsUser": 10001,
@@ -60,10 +64,10 @@ def render(release: Release, version: ModelVersion, options: KubernetesOptions) 
 
 def name_of(release: Release) -> str:
     """Return a name that DNS takes, such as 'support-v3'."""
-    plain = re.sub(r"[^a-z0-9]+", "-", release.name.lower()).strip("-")[:40].strip("-")
+    plain = re.sub(r"[^a-z0-9]+", "-", release.name.lower()).strip("-")
     if not plain or not plain[0].isalpha():
-        plain = f"release-{plain}".rstrip("-")
-    return f"{plain}-v{release.version}"
+        plain = f"release-{plain}"
+    return f"{plain[:LONGEST_NAME].strip('-')}-v{release.version}"
 
 
 def _deployment(release: Release, version: ModelVersion, options: KubernetesOptions) -> JsonObject:
@@ -207,6 +211,7 @@ def _budget(release: Release, options: KubernetesOptions) -> JsonObject:
 
 def _ray_service(release: Release, version: ModelVersion, options: KubernetesOptions) -> JsonObject:
     gpus = max(options.gpus, 1)
+    grows = options.max_replicas > options.replicas
     engine: JsonObject = {"tensor_parallel_size": gpus}
     if version.context_length is not None:
         engine["max_model_len"] = version.context_length
@@ -231,9 +236,12 @@ def _ray_service(release: Release, version: ModelVersion, options: KubernetesOpt
             "serveConfigV2": write_documents([{"applications": [application]}]),
             "rayClusterConfig": {
                 "rayVersion": _ray_version(options.ray_image),
+                # Ray Serve asks for more replicas; without this nobody makes the pods that they would run in.
+                "enableInTreeAutoscaling": grows,
+                **({"autoscalerOptions": {"version": "v2", "securityContext": _RAY_LOCKED_DOWN}} if grows else {}),
                 "headGroupSpec": {
                     "rayStartParams": {"num-cpus": "0", "num-gpus": "0", "dashboard-host": "0.0.0.0"},
-                    "template": _ray_pod(release, options, "ray-head", gpus=0),
+                    "template": _ray_pod(release, options, "ray-head", gpus=0, has_token=grows),
                 },
                 "workerGroupSpecs": [
                     {
@@ -242,7 +250,7 @@ def _ray_service(release: Release, version: ModelVersion, options: KubernetesOpt
                         "minReplicas": options.replicas,
                         "maxReplicas": options.max_replicas,
                         "rayStartParams": {},
-                        "template": _ray_pod(release, options, "ray-worker", gpus=gpus),
+                        "template": _ray_pod(release, options, "ray-worker", gpus=gpus, has_token=False),
                     }
                 ],
             },
@@ -250,19 +258,19 @@ def _ray_service(release: Release, version: ModelVersion, options: KubernetesOpt
     }
 
 
-def _ray_pod(release: Release, options: KubernetesOptions, name: str, *, gpus: int) -> JsonObject:
+def _ray_pod(release: Release, options: KubernetesOptions, name: str, *, gpus: int, has_token: bool) -> JsonObject:
+    """has_token: the autoscaler runs beside the head, under an account of KubeRay's that may make and end its pods."""
     ports: list[JsonObject] = [
         {"name": "serve", "containerPort": RAY_PORT},
         {"name": "gcs", "containerPort": 6379},
         {"name": "dashboard", "containerPort": 8265},
     ]
-    # Ray writes below its own home, so its file system is not read-only; all else is as locked down.
     container: JsonObject = {
         "name": name,
         "image": options.ray_image,
         "imagePullPolicy": "IfNotPresent",
         "env": [{"name": "HF_HUB_OFFLINE", "value": "1"}],
-        "securityContext": {**_LOCKED_DOWN, "readOnlyRootFilesystem": False},
+        "securityContext": _RAY_LOCKED_DOWN,
         "resources": _resources(options, gpus),
         "volumeMounts": _mounts(options),
     }
@@ -271,9 +279,10 @@ def _ray_pod(release: Release, options: KubernetesOptions, name: str, *, gpus: i
     # 1000 is the account 'ray' of Ray's own images.
     account: JsonObject = {**_NOBODY, "runAsUser": 1000, "runAsGroup": 100, "fsGroup": 100}
     return {
-        "metadata": {"labels": _labels(release)},
+        # Not app.kubernetes.io/name: KubeRay's Service of the head selects its pods by its own.
+        "metadata": {"labels": {"app.kubernetes.io/part-of": name_of(release), **_origin(release)}},
         "spec": {
-            "automountServiceAccountToken": False,
+            "automountServiceAccountToken": has_token,
             "securityContext": account,
             "containers": [container],
             "volumes": _volumes(options),
@@ -296,11 +305,11 @@ def _metadata(release: Release, options: KubernetesOptions) -> JsonObject:
 
 
 def _labels(release: Release) -> dict[str, JsonValue]:
-    return {
-        **_selector(release),
-        "app.kubernetes.io/version": f"v{release.version}",
-        "app.kubernetes.io/managed-by": "treadle",
-    }
+    return {**_selector(release), **_origin(release)}
+
+
+def _origin(release: Release) -> dict[str, JsonValue]:
+    return {"app.kubernetes.io/version": f"v{release.version}", "app.kubernetes.io/managed-by": "treadle"}
 
 
 def _selector(release: Release) -> dict[str, JsonValue]:
