@@ -96,7 +96,8 @@ class Platform:
             self.role.take(patience_seconds=ROLE_PATIENCE_SECONDS if self.url else 0.0)
             if self.url is not None and self.role.other is not None:
                 raise WorkedElsewhere(self.role.other.process)
-            migrate(url, MIGRATIONS)
+            other = self.role.other
+            migrate(url, MIGRATIONS, worked_by=None if other is None else other.process)
             self.database = Database(url)
             self.database.open()
             master_keys = MasterKeys(self.settings.keys_folder / "master.json")
