@@ -159,10 +159,14 @@ def _lacking(error: ModuleNotFoundError) -> str:
 
 
 def _usage(told: str) -> str:
-    return f"{told}; see: {_command_of(sys.argv[1:])} --help"
+    words, command = _command_of(sys.argv[1:])
+    for parameter in command.params:  # a field is told by the option that it was given with
+        if isinstance(parameter, click.Option):
+            told = told.replace(f"'{parameter.name}' ", f"{max(parameter.opts, key=len)} ")
+    return f"{told}; see: {words} --help"
 
 
-def _command_of(arguments: list[str]) -> str:
+def _command_of(arguments: list[str]) -> tuple[str, click.Command]:
     """Return the command that was typed, without what it was given: 'treadle limit set'."""
     words: list[str] = ["treadle"]
     found: click.Command = cli
@@ -172,7 +176,7 @@ def _command_of(arguments: list[str]) -> str:
             break
         words.append(argument)
         found = inner
-    return " ".join(words)
+    return " ".join(words), found
 
 
 def _in_short(error: Exception) -> str:
