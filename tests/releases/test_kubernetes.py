@@ -15,8 +15,8 @@ from tests.releases.kuberay import KUBERNETES, list_faults
 from tests.releases.studio import Studio
 from treadle.core.errors import InvalidInput
 from treadle.models import service as models
-from treadle.models.types import Description, File
-from treadle.releases.packaging.kubernetes import name_of
+from treadle.models.types import Description, File, ProviderModel
+from treadle.releases.packaging.kubernetes import name_of, render
 from treadle.releases.packaging.types import KubernetesOptions
 from treadle.releases.packaging.yaml import write_documents
 from treadle.releases.types import NewRelease, Release
@@ -197,12 +197,50 @@ def test_names_are_short_enough_for_ray(studio: Studio) -> None:
         assert [] == list_faults(service)
 
 
+@pytest.mark.parametrize(
+    ("options", "gib", "told"),
+    [
+        (LLAMA, 5.5, "8Gi"),
+        (VLLM, 13.1, "22Gi"),
+        (RAY, 13.1, "22Gi"),
+        (VLLM.model_copy(update={"memory": "40Gi"}), 13.1, "40Gi"),
+    ],
+)
+def test_memory_is_by_the_weights(studio: Studio, options: KubernetesOptions, gib: float, told: str) -> None:
+    """
+    What nobody states holds the weights, rounded up to a GiB, and 2 GiB beside them for llama.cpp or 8 for vLLM.
+    """
+    release = _release(studio, "model.gguf", "weights/model.safetensors")
+    size = int(gib * 2**30)
+    version = studio.run(models.get_version_by_id(studio.ctx, release.manifest.model_version_id))
+    files = [file.model_copy(update={"size_bytes": size}) for file in version.files]
+
+    *_, document = [
+        document
+        for document in yaml.safe_load_all(render(release, version.model_copy(update={"files": files}), options))
+        if document["kind"] in ("Deployment", "RayService")
+    ]
+
+    spec = document["spec"]
+    template = spec["rayClusterConfig"]["workerGroupSpecs"][0]["template"] if options.ray else spec["template"]
+    resources = template["spec"]["containers"][0]["resources"]
+    assert (told, told) == (resources["requests"]["memory"], resources["limits"]["memory"])
+
+
 def test_nothing_to_run_is_told(studio: Studio) -> None:
     """
     vLLM needs weights, llama.cpp a GGUF; options that lack an image or a volume are refused with the next step.
     """
     with pytest.raises(InvalidInput) as caught:
         _rendered(studio, VLLM, "model.gguf")
+    pointed = studio.run(
+        models.register_version(
+            studio.ctx, "hosted", Description(kind="provider", provider=ProviderModel(provider="scripted", model="m"))
+        )
+    )
+    hosted = studio.releases.create(NewRelease(name="hosted", model_version_id=pointed.model_version_id))
+    with pytest.raises(InvalidInput, match="is a provider's"):
+        studio.releases.render_kubernetes(hosted.release_id, LLAMA)
     with pytest.raises(ValueError, match="treadle release export"):
         KubernetesOptions()
     with pytest.raises(ValueError, match="name its claim"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import sys
 from typing import NoReturn
 
@@ -162,7 +163,7 @@ def _usage(told: str) -> str:
     words, command = _command_of(sys.argv[1:])
     for parameter in command.params:  # a field is told by the option that it was given with
         if isinstance(parameter, click.Option):
-            told = told.replace(f"'{parameter.name}' ", f"{max(parameter.opts, key=len)} ")
+            told = re.sub(rf"(^|; )'{parameter.name}' ", rf"\1{max(parameter.opts, key=len)} ", told)
     return f"{told}; see: {words} --help"
 
 

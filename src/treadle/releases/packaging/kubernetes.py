@@ -7,6 +7,7 @@ at the Service as at any other provider, and applies prompt, parameters and guar
 
 from __future__ import annotations
 
+import math
 import re
 
 from treadle.core.types import JsonObject, JsonValue
@@ -20,6 +21,14 @@ RAY_PORT = 8000
 VLLM_IMAGE = "vllm/vllm-openai:v0.33.0"
 WEIGHTS = "/models/model/weights"
 """Where the exported folder's weights are, with its volume mounted at /models."""
+GIB = 2**30
+WEIGHTS_OF = {"llama.cpp": "model.gguf", "vllm": "weights/"}
+"""Which files of a version an engine loads, by the beginning of their paths."""
+ROOM = {"llama.cpp": 2, "vllm": 8}
+"""GiB beside the weights: llama.cpp's context and buffers; the libraries of vLLM and CUDA, and what its workers share.
+A rule of thumb to begin with: who measured states the memory."""
+RAY_HEAD_MEMORY = "4Gi"
+"""Of the head, which runs no weights: Ray's own processes, Serve's controller and router."""
 LONGEST_NAME = 40
 """Of a name before its version: KubeRay adds to it, and takes no RayService of more than 47 characters."""
 _LOCKED_DOWN: JsonObject = {
@@ -103,7 +112,7 @@ def _engine(release: Release, version: ModelVersion, options: KubernetesOptions)
         "env": _environment(release, is_vllm=is_vllm),
         "ports": [{"name": "http", "containerPort": PORT}],
         "securityContext": _LOCKED_DOWN,
-        "resources": _resources(options, max(options.gpus, 1) if is_vllm else options.gpus),
+        "resources": _resources(options, _memory(version, options), max(options.gpus, 1) if is_vllm else options.gpus),
         "startupProbe": _probe(period=5, failures=120),
         "readinessProbe": _probe(period=5, failures=2),
         "livenessProbe": _probe(period=15, failures=4),
@@ -128,8 +137,16 @@ def _environment(release: Release, *, is_vllm: bool) -> list[JsonObject]:
     return [{"name": name, "value": value} for name, value in pairs.items()]
 
 
-def _resources(options: KubernetesOptions, gpus: int) -> JsonObject:
-    limits: JsonObject = {"memory": options.memory}
+def _memory(version: ModelVersion, options: KubernetesOptions) -> str:
+    if options.memory is not None:
+        return options.memory
+    engine = "vllm" if options.ray else options.engine
+    weights = sum(file.size_bytes for file in version.files if file.path.startswith(WEIGHTS_OF[engine]))
+    return f"{math.ceil(weights / GIB) + ROOM[engine]}Gi"
+
+
+def _resources(options: KubernetesOptions, memory: str, gpus: int) -> JsonObject:
+    limits: JsonObject = {"memory": memory}
     if gpus:
         limits["nvidia.com/gpu"] = str(gpus)
     return {"requests": {"cpu": options.cpu, **limits}, "limits": limits}
@@ -241,7 +258,7 @@ def _ray_service(release: Release, version: ModelVersion, options: KubernetesOpt
                 **({"autoscalerOptions": {"version": "v2", "securityContext": _RAY_LOCKED_DOWN}} if grows else {}),
                 "headGroupSpec": {
                     "rayStartParams": {"num-cpus": "0", "num-gpus": "0", "dashboard-host": "0.0.0.0"},
-                    "template": _ray_pod(release, options, "ray-head", gpus=0, has_token=grows),
+                    "template": _ray_pod(release, options, "ray-head", memory=RAY_HEAD_MEMORY, gpus=0, has_token=grows),
                 },
                 "workerGroupSpecs": [
                     {
@@ -250,7 +267,9 @@ def _ray_service(release: Release, version: ModelVersion, options: KubernetesOpt
                         "minReplicas": options.replicas,
                         "maxReplicas": options.max_replicas,
                         "rayStartParams": {},
-                        "template": _ray_pod(release, options, "ray-worker", gpus=gpus, has_token=False),
+                        "template": _ray_pod(
+                            release, options, "ray-worker", memory=_memory(version, options), gpus=gpus, has_token=False
+                        ),
                     }
                 ],
             },
@@ -258,7 +277,9 @@ def _ray_service(release: Release, version: ModelVersion, options: KubernetesOpt
     }
 
 
-def _ray_pod(release: Release, options: KubernetesOptions, name: str, *, gpus: int, has_token: bool) -> JsonObject:
+def _ray_pod(
+    release: Release, options: KubernetesOptions, name: str, *, memory: str, gpus: int, has_token: bool
+) -> JsonObject:
     """has_token: the autoscaler runs beside the head, under an account of KubeRay's that may make and end its pods."""
     ports: list[JsonObject] = [
         {"name": "serve", "containerPort": RAY_PORT},
@@ -271,7 +292,7 @@ def _ray_pod(release: Release, options: KubernetesOptions, name: str, *, gpus: i
         "imagePullPolicy": "IfNotPresent",
         "env": [{"name": "HF_HUB_OFFLINE", "value": "1"}],
         "securityContext": _RAY_LOCKED_DOWN,
-        "resources": _resources(options, gpus),
+        "resources": _resources(options, memory, gpus),
         "volumeMounts": _mounts(options),
     }
     if name == "ray-head":
