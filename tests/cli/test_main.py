@@ -106,6 +106,8 @@ def test_what_an_option_was_given_is_told_by_its_name() -> None:
         ("http://[::1", 2, "is not the address of a server"),
         ("http://127.0.0.1:99999", 2, "is not the address of a server"),
         ("ftp://127.0.0.1", 2, "is not the address of a server"),
+        ("http://127.0.0.1:9/v1", 2, "the server itself is at 'http://127.0.0.1:9' (TREADLE_URL)"),
+        ("http://127.0.0.1:9/v1/", 2, "the server itself is at 'http://127.0.0.1:9' (TREADLE_URL)"),
     ],
 )
 def test_server_that_cannot_be_reached(url: str, exit_code: int, told: str) -> None:

@@ -155,7 +155,7 @@ def _end(message: str, exit_code: int) -> NoReturn:
 def _lacking(error: ModuleNotFoundError) -> str:
     return (
         f"this needs the package '{error.name}', which is not installed: the base install talks to a server elsewhere "
-        "(TREADLE_URL and TREADLE_API_KEY); install the rest with: pip install 'treadle[all]'"
+        "(TREADLE_URL and TREADLE_API_KEY); install the server with: pip install 'treadle[server]', or all with 'treadle[all]'"
     )
 
 
