@@ -24,13 +24,13 @@ from pathlib import Path
 import anyio.to_thread
 
 from treadle.core.errors import Unavailable
+from treadle.core.resting import Outcome, Resting, Work
 from treadle.core.settings import Settings
 from treadle.engines.leash import die_with_parent
 from treadle.storage.blobs import Blobs
 from treadle.storage.database import Database
 from treadle.traces.asking import exports_kept
 from treadle.traces.follow import count_waiting, follow_all
-from treadle.traces.resting import Outcome, Resting, Work
 from treadle.traces.retention import archives_any, forget
 
 LOOK_SECONDS = 0.5

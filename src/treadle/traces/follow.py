@@ -12,10 +12,10 @@ from functools import partial
 from typing import NamedTuple
 
 from treadle.core.errors import Unavailable
+from treadle.core.resting import Outcome, Work
 from treadle.storage.database import APP_ROLE, SYSTEM_ROLE, Connection, Database
 from treadle.storage.notes import tell_change
 from treadle.traces import heads, rollup_store, search
-from treadle.traces.resting import Outcome, Work
 
 _FOLLOWERS: dict[str, Callable[[str], Callable[[Connection], int]]] = {
     rollup_store.WORK: lambda _: rollup_store.follow,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from treadle.traces.resting import Outcome, Resting, Work
+from treadle.core.resting import Outcome, Resting, Work
 
 WORK = Work("prj_a", "signals")
 

@@ -1,7 +1,7 @@
-"""Work behind the spans that fails again and again: tried ever less often, and told when that changes. Pure but for its clock.
+"""Work of a project that fails again and again: tried ever less often, and told when that changes. Pure but for its clock.
 
-A project of which something cannot be counted (a row that breaks a rule, a table that somebody changed) must neither take the
-time of those that can be nor fill the log: its first failure is news, and so are another kind of failure and its end.
+A project of which something cannot be done (a row that breaks a rule, a table that somebody changed) must neither take the
+time of the others nor fill the log: its first failure is news, and so are another kind of failure and its end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LONGEST_PAUSE_SECONDS = 300.0
 
 
 class Work(NamedTuple):
-    """What is followed, of which project."""
+    """What is done, of which project."""
 
     project_id: str
     name: str
@@ -42,8 +42,11 @@ class _Failing:
 class Resting:
     """Which work fails, and when it is tried again."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float] = time.monotonic, *, longest_seconds: float = LONGEST_PAUSE_SECONDS
+    ) -> None:
         self._monotonic = monotonic
+        self._longest_seconds = longest_seconds
         self._failing: dict[Work, _Failing] = {}
 
     def is_due(self, work: Work) -> bool:
@@ -56,6 +59,6 @@ class Resting:
         before = self._failing.pop(outcome.work, None)
         if outcome.fault is None:
             return before is not None
-        pause = FIRST_PAUSE_SECONDS if before is None else min(before.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+        pause = FIRST_PAUSE_SECONDS if before is None else min(before.pause_seconds * 2, self._longest_seconds)
         self._failing[outcome.work] = _Failing(outcome.fault, pause, self._monotonic() + pause)
         return before is None or before.fault != outcome.fault
