@@ -88,6 +88,16 @@ def test_wrong_usage(arguments: list[str], told: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_what_an_option_was_given_is_told_by_its_name() -> None:
+    """
+    A value that no request takes is told by the option that was typed, not by the field that it became.
+    """
+    done = run("release", "approve", "rel_1", "--override-reason", "short", TREADLE_URL="http://127.0.0.1:9")
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "--override-reason should have at least 10 characters; see: treadle release approve --help" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("url", "exit_code", "told"),
     [
@@ -96,6 +106,8 @@ def test_wrong_usage(arguments: list[str], told: str) -> None:
         ("http://[::1", 2, "is not the address of a server"),
         ("http://127.0.0.1:99999", 2, "is not the address of a server"),
         ("ftp://127.0.0.1", 2, "is not the address of a server"),
+        ("http://127.0.0.1:9/v1", 2, "the server itself is at 'http://127.0.0.1:9' (TREADLE_URL)"),
+        ("http://127.0.0.1:9/v1/", 2, "the server itself is at 'http://127.0.0.1:9' (TREADLE_URL)"),
     ],
 )
 def test_server_that_cannot_be_reached(url: str, exit_code: int, told: str) -> None:

@@ -14,6 +14,8 @@ from tests.conftest import RunningServer
 from tests.gateway.harness import serving
 from tests.gateway.wall import Fault, Wall
 from treadle.cli.main import cli
+from treadle.gateway.providers.scripted import scripted_server
+from treadle.gateway.types import Rule
 
 KEY = "sk-canary-0123456789"
 
@@ -27,6 +29,22 @@ def treadle(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> CliRunner
     monkeypatch.setenv("TREADLE_API_KEY", server.key)
     monkeypatch.setenv("COLUMNS", "240")
     return CliRunner()
+
+
+def test_the_scripted_model_as_documented(treadle: CliRunner) -> None:
+    """
+    Both checks that are printed work with a scripted server: listing its models, and asking one.
+    """
+    with serving(scripted_server([Rule(reply="Which order?")])) as url:
+        given = ["--preset", "vllm", "--url", f"{url}/v1", "--option", "dialects=chat", "--no-key"]
+
+        added = treadle.invoke(cli, ["provider", "add", "script", *given])
+        listed = treadle.invoke(cli, ["provider", "check", "script"])
+        asked = treadle.invoke(cli, ["provider", "check", "script", "--model", "scripted"])
+
+    assert "check it: treadle provider check script" in added.output
+    assert "lists 1 models" in listed.output
+    assert "answered with model 'scripted'" in asked.output
 
 
 def test_from_nothing_to_a_provider_that_works(treadle: CliRunner) -> None:

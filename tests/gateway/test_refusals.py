@@ -178,6 +178,18 @@ def test_paths_and_verbs_that_are_not_served(plane: Plane, key: str) -> None:
     assert "use POST /v1/chat/completions" in _error(wrong)["message"]
 
 
+def test_base_urls_that_are_not_quite_right(plane: Plane, key: str) -> None:
+    """
+    A base URL without its /v1, or with one too many, is told as what it is.
+    """
+    lacking = _post(plane, key, path="/chat/completions")
+    twice = _post(plane, key, path="/v1/v1/messages")
+
+    assert (404, 404) == (lacking.status_code, twice.status_code)
+    assert "base URL of OpenAI's clients ends with /v1" in _error(lacking)["message"]
+    assert "/v1 once too often" in _error(twice)["message"]
+
+
 def test_a_body_that_never_ends(own_plane: Plane) -> None:
     """
     A caller that stops in the middle of its body and hangs up costs nothing and is not recorded.

@@ -7,6 +7,7 @@ import socket
 from urllib.parse import urlsplit
 
 import httpx2
+import openai
 import pytest
 
 from tests.conftest import RunningServer, running
@@ -48,6 +49,17 @@ def test_large_body_from_the_sdk(server: RunningServer) -> None:
 
     assert "http.body_too_large" == caught.value.error_code
     assert 2 == EXIT_CODE[kind_of(caught.value)]
+
+
+def test_a_client_whose_base_url_lacks_v1(server: RunningServer) -> None:
+    """
+    The official client's message says what is wrong with the base URL, whatever it asks for.
+    """
+    with openai.OpenAI(base_url=server.url, api_key=server.key, max_retries=0) as client:
+        with pytest.raises(openai.NotFoundError, match="ends with /v1"):
+            client.chat.completions.create(model="support", messages=[{"role": "user", "content": "x"}])
+        with pytest.raises(openai.NotFoundError, match="ends with /v1"):
+            client.models.list()
 
 
 def test_endless_body(server: RunningServer) -> None:

@@ -100,7 +100,7 @@ def test_base_install_talks_to_servers() -> None:
 
     assert (0, "") == (loaded.returncode, loaded.stderr)
     assert (7, True) == (elsewhere.returncode, "no Treadle answers at" in elsewhere.stderr)
-    assert (3, True) == (here.returncode, "pip install 'treadle[all]'" in here.stderr)
+    assert (3, True) == (here.returncode, "pip install 'treadle[server]'" in here.stderr)
 
 
 def _run_bare(program: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from tests.releases.studio import Studio, serving
 from tests.releases.traffic import ask
 from treadle.cli.main import cli
-from treadle.core.errors import Conflict
+from treadle.core.errors import Conflict, NotFound
 from treadle.releases.approvals.types import ApprovalPolicy
 from treadle.releases.packaging.types import ManifestGuard
 from treadle.releases.rollouts.plans.types import ArmPlan, ArmsPlan, Guard, Plan, Step
@@ -74,12 +74,20 @@ def test_rollout_in_words_and_numbers(studio: Studio, treadle: Run, tmp_path: Pa
     studio.tick(1)
 
     status = treadle("rollout", "status", rollout_id)
-    changed = [treadle("rollout", command, rollout_id).output for command in ("pause", "resume", "rollback")]
+    named = treadle("rollout", "status", "support")
+    unknown = treadle("rollout", "rollback", "suport")
+    given = {"pause": "support", "resume": rollout_id, "rollback": "support"}
+    changed = [treadle("rollout", command, rollout).output for command, rollout in given.items()]
+    again = treadle("rollout", "rollback", "support")
     endpoint = treadle("endpoint", "show", "support")
 
     assert "step 1 of 1, 30 % of units to the candidate, 60 units so far" in status.output
     assert "bad_answers" in status.output
     assert "of 20" in status.output
+    assert status.output == named.output
+    assert isinstance(unknown.exception, NotFound)
+    assert "'suport' is neither the id of a rollout nor an endpoint" in str(unknown.exception)
+    assert "the rollout is rolled back, so it takes no 'rollback'" in str(again.exception)
     assert ["is paused", "is running", "is rolled_back"] == [
         next(word for word in ("is paused", "is running", "is rolled_back") if word in text) for text in changed
     ]

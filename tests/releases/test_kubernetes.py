@@ -11,17 +11,17 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.releases.kuberay import KUBERNETES, list_faults
 from tests.releases.studio import Studio
 from treadle.core.errors import InvalidInput
 from treadle.core.settings import DEFAULT_DRAIN_SECONDS
 from treadle.models import service as models
-from treadle.models.types import Description, File
-from treadle.releases.packaging.kubernetes import name_of
+from treadle.models.types import Description, File, ProviderModel
+from treadle.releases.packaging.kubernetes import name_of, render
 from treadle.releases.packaging.types import KubernetesOptions
 from treadle.releases.packaging.yaml import write_documents
 from treadle.releases.types import NewRelease, Release
 
-KUBERNETES = "1.33"
 LLAMA = KubernetesOptions(image="registry.test/support:v1")
 VLLM = KubernetesOptions(engine="vllm", volume_claim="models", gpus=2)
 RAY = KubernetesOptions(ray=True, volume_claim="models", gpus=1)
@@ -108,28 +108,124 @@ def test_vllm_reads_the_exported_folder(studio: Studio) -> None:
     assert "2" == container["resources"]["limits"]["nvidia.com/gpu"]
 
 
-def test_ray_service_is_shaped_as_kuberay_takes_it(studio: Studio) -> None:
+@pytest.mark.parametrize("options", [RAY, RAY.model_copy(update={"replicas": 1, "max_replicas": 1, "gpus": 0})])
+def test_ray_service_holds_to_the_schema(studio: Studio, options: KubernetesOptions) -> None:
     """
-    KubeRay's own schema is on no package index, so its required fields are checked by hand here, and the pods within it
-    against Kubernetes' schema; the application is what Ray Serve LLM's builder takes.
+    KubeRay takes a RayService to the last field, and so does Kubernetes its pods; it scales only where it may grow.
+    """
+    (service,) = _rendered(studio, options).values()
+
+    assert [] == list_faults(service)
+    cluster = service["spec"]["rayClusterConfig"]
+    assert "2.52.0" == cluster["rayVersion"]
+    grows = options.max_replicas > options.replicas
+    assert (grows, grows) == (cluster["enableInTreeAutoscaling"], "autoscalerOptions" in cluster)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        ("spec.rayClusterConfig.headGroupSpec.replicas", 1, "'replicas' was unexpected"),
+        ("spec.rayClusterConfig.rayVersion", 2.52, "is not of type 'string'"),
+        ("spec.rayClusterConfig.workerGroupSpecs", [{"groupName": "w"}], "'maxReplicas' is a required property"),
+        ("spec.rayClusterConfig.headGroupSpec.template.spec.container", [], "'container' was unexpected"),
+        ("spec.rayClusterConfig.enableInTreeAutoscaling", False, "never grows to 6"),
+    ],
+)
+def test_what_kuberay_refuses_is_found(studio: Studio, place: str, value: object, told: str) -> None:
+    """
+    The schema that manifests are held against has teeth: unknown fields, wrong types, and what is missing are told.
+    """
+    (service,) = _rendered(studio, RAY).values()
+    *path, last = place.split(".")
+    inner = service
+    for name in path:
+        inner = inner[name]
+
+    inner[last] = value
+
+    assert any(told in fault for fault in list_faults(service))
+
+
+def test_pods_of_ray_are_locked_down(studio: Studio) -> None:
+    """
+    No root, no capabilities; only the head has a token, and only where the autoscaler asks for pods with it.
+    """
+    (growing,) = _rendered(studio, RAY).values()
+    fixed = yaml.safe_load(
+        studio.releases.render_kubernetes(
+            _release(studio, name="fixed").release_id, RAY.model_copy(update={"max_replicas": 2})
+        )
+    )
+
+    for service, has_token in ((growing, True), (fixed, False)):
+        cluster = service["spec"]["rayClusterConfig"]
+        head, (workers,) = cluster["headGroupSpec"]["template"]["spec"], cluster["workerGroupSpecs"]
+        worker = workers["template"]["spec"]
+        tokens = (head["automountServiceAccountToken"], worker["automountServiceAccountToken"])
+        assert (has_token, False) == tokens
+        locked = [pod["containers"][0]["securityContext"] for pod in (head, worker)]
+        locked += [cluster["autoscalerOptions"]["securityContext"]] if has_token else []
+        assert all(pod["securityContext"]["runAsNonRoot"] for pod in (head, worker))
+        assert all(not one["allowPrivilegeEscalation"] and ["ALL"] == one["capabilities"]["drop"] for one in locked)
+
+
+def test_ray_serves_the_exported_folder(studio: Studio) -> None:
+    """
+    The application is what Ray Serve LLM's builder takes, with the weights where the claim is mounted.
     """
     (service,) = _rendered(studio, RAY).values()
 
-    assert ("ray.io/v1", "RayService") == (service["apiVersion"], service["kind"])
-    cluster = service["spec"]["rayClusterConfig"]
-    assert "2.52.0" == cluster["rayVersion"]
-    (workers,) = cluster["workerGroupSpecs"]
-    assert {"groupName", "replicas", "minReplicas", "maxReplicas", "rayStartParams", "template"} == set(workers)
-    assert {"rayStartParams", "template"} == set(cluster["headGroupSpec"])
-    assert all(isinstance(value, str) for value in cluster["headGroupSpec"]["rayStartParams"].values())
-    for template in (cluster["headGroupSpec"]["template"], workers["template"]):
-        _require_valid({"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "t"}, "template": template})
-        assert template["spec"]["securityContext"]["runAsNonRoot"]
     (application,) = yaml.safe_load(service["spec"]["serveConfigV2"])["applications"]
     assert "ray.serve.llm:build_openai_app" == application["import_path"]
     (model,) = application["args"]["llm_configs"]
     assert {"model_id": "support-v1", "model_source": "/models/model/weights"} == model["model_loading_config"]
     assert {"min_replicas": 2, "max_replicas": 6} == model["deployment_config"]["autoscaling_config"]
+
+
+def test_names_are_short_enough_for_ray(studio: Studio) -> None:
+    """
+    KubeRay makes clusters, pods and services of a name, and takes no longer ones than leave room for that.
+    """
+    options = RAY.model_dump()
+    for name in ("7" + "long name " * 7, "support " * 10):
+        release = _release(studio, name=name)
+
+        (service,) = yaml.safe_load_all(
+            studio.releases.render_kubernetes(release.release_id, KubernetesOptions(**options))
+        )
+
+        assert [] == list_faults(service)
+
+
+@pytest.mark.parametrize(
+    ("options", "gib", "told"),
+    [
+        (LLAMA, 5.5, "8Gi"),
+        (VLLM, 13.1, "22Gi"),
+        (RAY, 13.1, "22Gi"),
+        (VLLM.model_copy(update={"memory": "40Gi"}), 13.1, "40Gi"),
+    ],
+)
+def test_memory_is_by_the_weights(studio: Studio, options: KubernetesOptions, gib: float, told: str) -> None:
+    """
+    What nobody states holds the weights, rounded up to a GiB, and 2 GiB beside them for llama.cpp or 8 for vLLM.
+    """
+    release = _release(studio, "model.gguf", "weights/model.safetensors")
+    size = int(gib * 2**30)
+    version = studio.run(models.get_version_by_id(studio.ctx, release.manifest.model_version_id))
+    files = [file.model_copy(update={"size_bytes": size}) for file in version.files]
+
+    *_, document = [
+        document
+        for document in yaml.safe_load_all(render(release, version.model_copy(update={"files": files}), options))
+        if document["kind"] in ("Deployment", "RayService")
+    ]
+
+    spec = document["spec"]
+    template = spec["rayClusterConfig"]["workerGroupSpecs"][0]["template"] if options.ray else spec["template"]
+    resources = template["spec"]["containers"][0]["resources"]
+    assert (told, told) == (resources["requests"]["memory"], resources["limits"]["memory"])
 
 
 def test_nothing_to_run_is_told(studio: Studio) -> None:
@@ -138,6 +234,14 @@ def test_nothing_to_run_is_told(studio: Studio) -> None:
     """
     with pytest.raises(InvalidInput) as caught:
         _rendered(studio, VLLM, "model.gguf")
+    pointed = studio.run(
+        models.register_version(
+            studio.ctx, "hosted", Description(kind="provider", provider=ProviderModel(provider="scripted", model="m"))
+        )
+    )
+    hosted = studio.releases.create(NewRelease(name="hosted", model_version_id=pointed.model_version_id))
+    with pytest.raises(InvalidInput, match="is a provider's"):
+        studio.releases.render_kubernetes(hosted.release_id, LLAMA)
     with pytest.raises(ValueError, match="treadle release export"):
         KubernetesOptions()
     with pytest.raises(ValueError, match="name its claim"):

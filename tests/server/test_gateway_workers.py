@@ -63,6 +63,9 @@ def test_two_workers_one_port(installation: Installation) -> None:
         workers = running.workers()
         said = [running.ask() for _ in range(20)]
         healthy, ready = get(f"{running.url}/healthz"), get(f"{running.url}/readyz")
+        lost = openai.OpenAI(base_url=running.url, api_key=running.key, max_retries=0)
+        with pytest.raises(openai.NotFoundError, match="ends with /v1"):
+            running.ask(lost)
 
     assert 2 == len(workers)
     assert ["parcel"] * 20 == said

@@ -196,7 +196,7 @@ def _print(endpoint: Endpoint) -> None:
     else:
         say(f"endpoint '{endpoint.name}' serves {release or 'nothing yet'}")
     if endpoint.next_release_id:
-        when = "once it is switched on and its engine answers" if endpoint.disabled else "as soon as its engine answers"
+        when = "once it is switched on and can answer" if endpoint.disabled else "as soon as it can answer"
         say(f"{endpoint.next_release_id} serves {when}")
     if endpoint.problem:
         say(f"problem: {endpoint.problem}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import sys
 from typing import NoReturn
 
@@ -154,15 +155,19 @@ def _end(message: str, exit_code: int) -> NoReturn:
 def _lacking(error: ModuleNotFoundError) -> str:
     return (
         f"this needs the package '{error.name}', which is not installed: the base install talks to a server elsewhere "
-        "(TREADLE_URL and TREADLE_API_KEY); install the rest with: pip install 'treadle[all]'"
+        "(TREADLE_URL and TREADLE_API_KEY); install the server with: pip install 'treadle[server]', or all with 'treadle[all]'"
     )
 
 
 def _usage(told: str) -> str:
-    return f"{told}; see: {_command_of(sys.argv[1:])} --help"
+    words, command = _command_of(sys.argv[1:])
+    for parameter in command.params:  # a field is told by the option that it was given with
+        if isinstance(parameter, click.Option):
+            told = re.sub(rf"(^|; )'{parameter.name}' ", rf"\1{max(parameter.opts, key=len)} ", told)
+    return f"{told}; see: {words} --help"
 
 
-def _command_of(arguments: list[str]) -> str:
+def _command_of(arguments: list[str]) -> tuple[str, click.Command]:
     """Return the command that was typed, without what it was given: 'treadle limit set'."""
     words: list[str] = ["treadle"]
     found: click.Command = cli
@@ -172,7 +177,7 @@ def _command_of(arguments: list[str]) -> str:
             break
         words.append(argument)
         found = inner
-    return " ".join(words)
+    return " ".join(words), found
 
 
 def _in_short(error: Exception) -> str:

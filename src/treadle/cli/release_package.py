@@ -104,7 +104,7 @@ def render() -> None:
 @click.option("--replicas", default=2, show_default=True, type=click.IntRange(1, 1000), help="Least pods.")
 @click.option("--max-replicas", default=6, show_default=True, type=click.IntRange(1, 1000), help="Most pods.")
 @click.option("--cpu", default="2", show_default=True, help="CPUs that a pod asks for.")
-@click.option("--memory", default="2Gi", show_default=True, help="Memory that a pod asks for.")
+@click.option("--memory", help="Memory that a pod asks for, such as 12Gi; by the size of the weights when not given.")
 @click.option("--gpus", default=0, show_default=True, type=click.IntRange(0, 16), help="GPUs of a pod.")
 @click.option("--volume-claim", help="Claim of a volume with the exported folder; for vLLM and Ray.")
 @click.option("--ray", is_flag=True, help="A RayService for KubeRay instead.")

@@ -8,6 +8,8 @@ import click
 
 from treadle.cli.files import JsonFile
 from treadle.cli.output import connected, emit_json, emit_table, json_option, say, unless_sought
+from treadle.client.client import Client
+from treadle.core.errors import NotFound
 from treadle.releases.rollouts.plans.types import Plan
 from treadle.releases.rollouts.readings import Readout
 from treadle.releases.rollouts.types import Forecast, Rollout, RolloutStatus
@@ -15,7 +17,10 @@ from treadle.releases.rollouts.types import Forecast, Rollout, RolloutStatus
 
 @click.group("rollout")
 def rollout_command() -> None:
-    """Rollouts: traffic on its way to a candidate, promoted or rolled back by evidence."""
+    """Rollouts: traffic on its way to a candidate, promoted or rolled back by evidence.
+
+    ROLLOUT is a rollout's id, or the name of an endpoint for its newest one.
+    """
 
 
 @rollout_command.command(
@@ -75,55 +80,68 @@ def list_(endpoint: str | None, status: RolloutStatus | None, needs_attention: b
     )
 
 
-@rollout_command.command("status", epilog="\b\nExample: treadle rollout status rol_7beewvzfzhm4mhxqyn0ws8xp6j")
-@click.argument("rollout_id")
+@rollout_command.command("status", epilog="\b\nExample: treadle rollout status support")
+@click.argument("rollout")
 @json_option
-def status(rollout_id: str, as_json: bool) -> None:
+def status(rollout: str, as_json: bool) -> None:
     """Print where a rollout stands and what its evidence says."""
     with connected() as client:
-        rollout = client.rollouts.get(rollout_id)
-    return emit_json(rollout) if as_json else _print(rollout)
+        found = client.rollouts.get(_find(client, rollout))
+    return emit_json(found) if as_json else _print(found)
 
 
-@rollout_command.command("pause", epilog="\b\nExample: treadle rollout pause rol_7beewvzfzhm4mhxqyn0ws8xp6j")
-@click.argument("rollout_id")
+@rollout_command.command("pause", epilog="\b\nExample: treadle rollout pause support")
+@click.argument("rollout")
 @json_option
-def pause(rollout_id: str, as_json: bool) -> None:
+def pause(rollout: str, as_json: bool) -> None:
     """Stay at this step; evidence may still roll back."""
     with connected() as client:
-        rollout = client.rollouts.pause(rollout_id)
-    return emit_json(rollout) if as_json else _print(rollout)
+        found = client.rollouts.pause(_find(client, rollout))
+    return emit_json(found) if as_json else _print(found)
 
 
-@rollout_command.command("resume", epilog="\b\nExample: treadle rollout resume rol_7beewvzfzhm4mhxqyn0ws8xp6j")
-@click.argument("rollout_id")
+@rollout_command.command("resume", epilog="\b\nExample: treadle rollout resume support")
+@click.argument("rollout")
 @json_option
-def resume(rollout_id: str, as_json: bool) -> None:
+def resume(rollout: str, as_json: bool) -> None:
     """Go on from where it was paused or held."""
     with connected() as client:
-        rollout = client.rollouts.resume(rollout_id)
-    return emit_json(rollout) if as_json else _print(rollout)
+        found = client.rollouts.resume(_find(client, rollout))
+    return emit_json(found) if as_json else _print(found)
 
 
-@rollout_command.command("promote", epilog="\b\nExample: treadle rollout promote rol_7beewvzfzhm4mhxqyn0ws8xp6j")
-@click.argument("rollout_id")
+@rollout_command.command("promote", epilog="\b\nExample: treadle rollout promote support")
+@click.argument("rollout")
 @click.option("--release", "release_id", help="Which of several arms.")
 @json_option
-def promote(rollout_id: str, release_id: str | None, as_json: bool) -> None:
+def promote(rollout: str, release_id: str | None, as_json: bool) -> None:
     """Give the candidate all traffic now."""
     with connected() as client:
-        rollout = client.rollouts.promote(rollout_id, release_id=release_id)
-    return emit_json(rollout) if as_json else _print(rollout)
+        found = client.rollouts.promote(_find(client, rollout), release_id=release_id)
+    return emit_json(found) if as_json else _print(found)
 
 
-@rollout_command.command("rollback", epilog="\b\nExample: treadle rollout rollback rol_7beewvzfzhm4mhxqyn0ws8xp6j")
-@click.argument("rollout_id")
+@rollout_command.command("rollback", epilog="\b\nExample: treadle rollout rollback support")
+@click.argument("rollout")
 @json_option
-def rollback(rollout_id: str, as_json: bool) -> None:
+def rollback(rollout: str, as_json: bool) -> None:
     """Give the stable release all traffic again; also after the promotion, while nothing else has changed."""
     with connected() as client:
-        rollout = client.rollouts.roll_back(rollout_id)
-    return emit_json(rollout) if as_json else _print(rollout)
+        found = client.rollouts.roll_back(_find(client, rollout))
+    return emit_json(found) if as_json else _print(found)
+
+
+def _find(client: Client, rollout: str) -> str:
+    """Return the id of a rollout that was given by it, or by the name of the endpoint whose newest it is."""
+    if rollout.startswith("rol_"):
+        return rollout
+    newest = client.rollouts.list_(endpoint=rollout, limit=1).items
+    if not newest:
+        raise NotFound(
+            f"'{rollout}' is neither the id of a rollout nor an endpoint that has had one; list them with: treadle rollout list",
+            code="cli.no_rollout",
+        )
+    return newest[0].rollout_id
 
 
 def _state(rollout: Rollout) -> str:

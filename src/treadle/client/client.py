@@ -287,6 +287,11 @@ def _base(url: str) -> httpx2.URL:
             f"'{url}' is not the address of a server; it should look like http://127.0.0.1:8700 (TREADLE_URL)",
             code="client.url",
         )
+    if url.endswith("/v1"):
+        raise InvalidInput(
+            f"'{url}' is where clients of OpenAI ask; the server itself is at '{url.removesuffix('/v1').removesuffix('/api')}' (TREADLE_URL)",
+            code="client.url",
+        )
     return base
 
 

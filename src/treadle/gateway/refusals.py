@@ -14,6 +14,8 @@ import msgspec
 
 _MAX_NAMES = 20
 _MAX_ECHO = 80
+_BELOW_V1 = frozenset({"chat", "completions", "embeddings", "responses", "messages", "moderations", "models"})
+"""What clients ask for whose base URL should have ended with /v1."""
 
 
 class Refusal(Exception):
@@ -210,15 +212,23 @@ def unknown_model(name: str, callable_names: Sequence[str]) -> Refusal:
     return Refusal(404, "model_not_found", f"there is no model '{shown(name)}'; {hint}", param="model")
 
 
+def lacks_v1(path: str) -> bool:
+    """Tell whether a client asks here whose base URL should have ended with /v1."""
+    return path[1:].partition("/")[0] in _BELOW_V1
+
+
 def unknown_path(method: str, path: str) -> Refusal:
     """Nothing is served there."""
-    return Refusal(
-        404,
-        "unknown_path",
-        f"{shown(method)} {shown(path)} is not served here; POST /v1/chat/completions, /v1/completions,"
-        " /v1/embeddings, /v1/responses, /v1/messages, /v1/messages/count_tokens, /v1/moderations, /v1/files and"
-        " /v1/batches are, and GET /v1/models",
-    )
+    if lacks_v1(path):
+        right = "the base URL of OpenAI's clients ends with /v1, so that they ask below it"
+    elif path.startswith("/v1/v1/"):
+        right = "the base URL says /v1 once too often: OpenAI's clients want it there, Anthropic's add it themselves"
+    else:
+        right = (
+            "POST /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, /v1/messages,"
+            " /v1/messages/count_tokens, /v1/moderations, /v1/files and /v1/batches are, and GET /v1/models"
+        )
+    return Refusal(404, "unknown_path", f"{shown(method)} {shown(path)} is not served here; {right}")
 
 
 def wrong_method(method: str, path: str, right: str) -> Refusal:

@@ -3,7 +3,8 @@
 A second's spans of a quiet server are followed in a thread. Where more than that waits, a child of low priority takes
 over, so that requests keep this process's interpreter to themselves; it ends when there has been nothing for a while,
 and with us. What projects archive goes to the object store in another. `python -m treadle.server.follower` is either; what
-it is told comes on its standard input, since a password is in it.
+it is told comes on its standard input, since a password is in it, and how its work goes comes back on its standard output.
+Work that fails rests longer each time, and is logged here when it begins to fail and when it goes on.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import os
 import signal
 import sys
 import time
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio.to_thread
 
 from treadle.core.errors import Unavailable
+from treadle.core.resting import Outcome, Resting, Work
 from treadle.core.settings import Settings
 from treadle.engines.leash import die_with_parent
 from treadle.storage.blobs import Blobs
@@ -37,6 +40,10 @@ IDLE_SECONDS = 20.0
 FIRST_FORGET_SECONDS, FORGET_SECONDS = 60.0, 3600.0
 """What projects no longer keep is forgotten a minute after the start, then hourly."""
 PRIORITY = 10
+LOOKING = Work("", "look")
+"""Looking for work at all, beside the work of projects."""
+LONGEST_STORY = 8_000
+"""Characters of an error with its traceback that a child tells: a line of them is read at once."""
 
 log = logging.getLogger("treadle.server.follower")
 
@@ -60,6 +67,8 @@ class Follower:
         self._child: asyncio.subprocess.Process | None = None
         self._archivist: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
+        self._hearing: asyncio.Task[None] | None = None
+        self._resting = Resting()
         self._forget_at = time.monotonic() + FIRST_FORGET_SECONDS
 
     def start(self) -> None:
@@ -68,10 +77,11 @@ class Follower:
 
     async def close(self) -> None:
         """Stop; what is left waits where it is."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in (self._task, self._hearing):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         for child in (self._child, self._archivist):
             if child is not None and child.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
@@ -81,12 +91,30 @@ class Follower:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._look_seconds)
+            if not self._resting.is_due(LOOKING):
+                continue
             try:
                 await self._look()
             except Unavailable:
                 continue  # said by those who wait for an answer; what waits stays where it is
-            except Exception:  # the border of a background task: say it and look again
-                log.exception("stored spans cannot be followed")
+            except Exception as error:  # the border of a background task: say it and look again
+                self._note(Outcome(LOOKING, type(error).__name__, traceback.format_exc()))
+            else:
+                self._note(Outcome(LOOKING))
+
+    def _note(self, outcome: Outcome) -> None:
+        """Take down how something went; say it when that is news."""
+        if not self._resting.note(outcome):
+            return
+        what = "stored spans" if outcome.work == LOOKING else "'{1}' of project {0}".format(*outcome.work)
+        if outcome.fault is None:
+            log.warning("%s can be followed again", what)
+        else:
+            log.error(
+                "%s cannot be followed; it is tried again, less and less often, and told here when it works:\n%s",
+                what,
+                outcome.story,
+            )
 
     async def _look(self) -> None:
         if time.monotonic() >= self._forget_at and (self._archivist is None or self._archivist.returncode is not None):
@@ -104,16 +132,29 @@ class Follower:
             if self._child.returncode != 0:
                 log.warning("the child that follows stored spans ended with %d", self._child.returncode)
             self._child = None
-        waiting = await anyio.to_thread.run_sync(count_waiting, self._database)
+        waiting = await anyio.to_thread.run_sync(count_waiting, self._database, self._resting.is_due)
         if waiting > self._many_blocks:
             self._child = await self._start_child(None)
+            self._hearing = asyncio.create_task(self._hear(self._child), name="what the spans' follower tells")
         elif waiting:
-            await anyio.to_thread.run_sync(follow_all, self._database)
+            round_ = await anyio.to_thread.run_sync(follow_all, self._database, self._resting.is_due)
+            for outcome in round_.outcomes:
+                self._note(outcome)
+
+    async def _hear(self, child: asyncio.subprocess.Process) -> None:
+        """Take down how the work of a child goes, until it ends."""
+        assert child.stdout is not None
+        async for line in child.stdout:
+            work, fault, story = json.loads(line)
+            self._note(Outcome(Work(*work), fault, story))
 
     async def _start_child(self, blobs: dict[str, str | None] | None) -> asyncio.subprocess.Process:
         """blobs: where to archive what is forgotten; None follows instead."""
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "treadle.server.follower", stdin=asyncio.subprocess.PIPE, start_new_session=True
+            *(sys.executable, "-m", "treadle.server.follower"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE if blobs is None else None,
+            start_new_session=True,
         )
         assert child.stdin is not None
         told = {"parent": os.getpid(), "url": self._database.url, "blobs": blobs}
@@ -153,13 +194,19 @@ def main() -> None:
 
 
 def _follow(database: Database, parent: int) -> None:
-    last = time.monotonic()
+    last, resting, told = time.monotonic(), Resting(), dict[Work, str | None]()
     while os.getppid() == parent and time.monotonic() - last < IDLE_SECONDS:
         try:
-            done = follow_all(database)
+            round_ = follow_all(database, resting.is_due)
         except Unavailable:
-            done = 0
-        if done:
+            time.sleep(LOOK_SECONDS)
+            continue
+        for outcome in round_.outcomes:
+            resting.note(outcome)
+            if outcome.work not in told or told[outcome.work] != outcome.fault:
+                told[outcome.work] = outcome.fault
+                print(json.dumps([outcome.work, outcome.fault, outcome.story[-LONGEST_STORY:]]), flush=True)
+        if round_.done:
             last = time.monotonic()
         else:
             time.sleep(LOOK_SECONDS)

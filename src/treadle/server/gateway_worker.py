@@ -31,6 +31,7 @@ from treadle.core.errors import EXIT_CODE, TreadleError, Unavailable, kind_of
 from treadle.engines.directory import Directory
 from treadle.gateway.addresses import private_hosts
 from treadle.gateway.plane import DataPlane
+from treadle.gateway.refusals import lacks_v1
 from treadle.gateway.traces_door import PATH as TRACES_PATH
 from treadle.governance.envelope import MasterKeys
 from treadle.server.gateway import BACKLOG, Orders
@@ -60,7 +61,7 @@ class Door:
         path: str = scope["path"]
         if path == TRACES_PATH:
             return self._data_plane.traces(scope, receive, send)
-        if path.startswith("/v1/"):
+        if path.startswith("/v1/") or lacks_v1(path):
             return self._data_plane.application(scope, receive, send)
         if path == "/healthz":
             return _respond(send, 200, _OK)

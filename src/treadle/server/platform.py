@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 
@@ -11,6 +12,7 @@ import anyio.to_thread
 
 from treadle.core.clock import Clock, SystemClock
 from treadle.core.errors import TreadleError, Unavailable
+from treadle.core.resting import Outcome, Resting, Work
 from treadle.core.settings import Settings
 from treadle.engines.directory import Publisher
 from treadle.engines.supervisor import Supervisor
@@ -53,6 +55,8 @@ MONITOR_SECONDS = 2.0
 USAGE_SECONDS = 15.0
 WARM_UP_SECONDS = 1.5
 IDLE_ENGINE_SECONDS = 60.0
+LONGEST_REST_SECONDS = 30.0
+"""What fails in a project is looked at again at least so often: rollouts are among it."""
 
 log = logging.getLogger("treadle.server")
 
@@ -96,7 +100,8 @@ class Platform:
             self.role.take(patience_seconds=ROLE_PATIENCE_SECONDS if self.url else 0.0)
             if self.url is not None and self.role.other is not None:
                 raise WorkedElsewhere(self.role.other.process)
-            migrate(url, MIGRATIONS)
+            other = self.role.other
+            migrate(url, MIGRATIONS, worked_by=None if other is None else other.process)
             self.database = Database(url)
             self.database.open()
             master_keys = MasterKeys(self.settings.keys_folder / "master.json")
@@ -242,11 +247,13 @@ class Platform:
     def _look_after(self, what: str, seconds: float, look: Callable[[Context], Awaitable[object]]) -> None:
         """Until the work ends, take a look at something of every project again and again; what fails is said."""
 
+        resting = Resting(longest_seconds=LONGEST_REST_SECONDS)
+
         async def go_round() -> None:
             while True:
                 try:
                     for project_id in await list_project_ids(self.database):
-                        await look(self.gatekeeper.context_for(project_id, CARETAKER))
+                        await self._look_at(resting, Work(project_id, what), look)
                 except Unavailable as error:
                     log.warning("%s wait: %s", what, error.message)
                 except Exception:  # the border of a watch: say it and look again
@@ -255,9 +262,35 @@ class Platform:
 
         self._work.callback(asyncio.create_task(go_round()).cancel)
 
+    async def _look_at(self, resting: Resting, work: Work, look: Callable[[Context], Awaitable[object]]) -> None:
+        """Take one look at something of a project, if it is due. A fault there stops no other project, and is said once.
+
+        Raises Unavailable.
+        """
+        if not resting.is_due(work):
+            return
+        outcome = Outcome(work)
+        try:
+            await look(self.gatekeeper.context_for(work.project_id, CARETAKER))
+        except Unavailable:
+            raise
+        except Exception as error:  # the border of a watch: say it and look again
+            outcome = Outcome(work, type(error).__name__, traceback.format_exc())
+        if not resting.note(outcome):
+            return
+        if outcome.fault is None:
+            log.warning("%s of project %s can be looked after again", work.name, work.project_id)
+        else:
+            log.error(
+                "cannot look after %s of project %s; it is tried again, less and less often, and told here when it works:\n%s",
+                work.name,
+                work.project_id,
+                outcome.story,
+            )
+
     async def _monitor(self, watch: Watch, engines: Supervisor) -> None:
         """Every two seconds: evaluate the windows that are over, and deliver what alerts tell; less often, measure engines."""
-        meter, measured_at = Meter(), 0.0
+        meter, measured_at, resting = Meter(), 0.0, Resting(longest_seconds=LONGEST_REST_SECONDS)
         while True:
             try:
                 taken: dict[str, Taken] = {}
@@ -269,19 +302,21 @@ class Platform:
                     found = await anyio.to_thread.run_sync(meter.measure, list(pids))
                     taken = {pids[pid]: one for pid, one in found.items()}
                 for project_id in await list_project_ids(self.database):
-                    await self._monitor_project(watch, project_id, taken)
+                    await self._monitor_project(watch, resting, project_id, taken)
             except Unavailable as error:
                 log.warning("monitors wait: %s", error.message)
             except Exception:  # the border of a watch: say it and look again
                 log.exception("cannot look after monitors")
             await asyncio.sleep(MONITOR_SECONDS)
 
-    async def _monitor_project(self, watch: Watch, project_id: str, taken: dict[str, Taken]) -> None:
-        context = self.gatekeeper.context_for(project_id, CARETAKER)
-        try:
+    async def _monitor_project(self, watch: Watch, resting: Resting, project_id: str, taken: dict[str, Taken]) -> None:
+        async def look(context: Context) -> None:
             await watch.tick(context)
             await keep_usage(context, taken)
-        except TreadleError as error:  # the others' monitors do not wait for this project's
+
+        try:
+            await self._look_at(resting, Work(project_id, "monitors"), look)
+        except Unavailable as error:  # the others' monitors do not wait for this project's
             log.warning("monitors of project %s wait: %s", project_id, error.message)
 
     async def _end_idle_engines(self, engines: Supervisor) -> None:

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.staticfiles import StaticFiles
 
+from treadle.gateway.refusals import lacks_v1
 from treadle.gateway.traces_door import PATH as TRACES_PATH
 from treadle.server.metrics import Requests
 from treadle.server.platform import Platform
@@ -88,7 +89,7 @@ class Shell:
             await self._api(scope, receive, send)
         elif data_plane is not None and path == TRACES_PATH:
             await data_plane.traces(scope, receive, send)
-        elif data_plane is not None and path.startswith("/v1/"):
+        elif data_plane is not None and (path.startswith("/v1/") or lacks_v1(path)):
             await data_plane.application(scope, receive, send)
         elif path.startswith("/api/") or path in ("/healthz", "/metrics", "/openapi.json"):
             whole = receive if UPLOADS.fullmatch(path) else await _read_body(scope, receive)

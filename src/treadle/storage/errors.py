@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import psycopg
 
-from treadle.core.errors import Conflict, InvalidInput, NotFound, TreadleError, Unavailable
+from treadle.core.errors import Conflict, Denied, InvalidInput, NotFound, TreadleError, Unavailable
 
 
 class DatabaseUnavailable(Unavailable):
     """PostgreSQL does not answer."""
 
     code = "storage.database_unavailable"
+
+
+class DatabaseDenied(Denied):
+    """The database's user may not make the roles and tables that Treadle needs."""
+
+    code = "storage.database_denied"
+
+    def __init__(self, user: str, database: str, why: str) -> None:
+        super().__init__(
+            f"PostgreSQL does not let its user '{user}' make what Treadle needs in the database '{database}' ({why.splitlines()[0]}); "
+            f"an administrator of that server mends it with those of these that are missing: create role treadle_app nologin; "
+            f'create role treadle_system nologin; grant treadle_app, treadle_system to "{user}"; '
+            f'alter database "{database}" owner to "{user}"',
+            user=user,
+            database=database,
+        )
 
 
 class DiskFull(Unavailable):

@@ -1,18 +1,20 @@
 """Bring a database to the schema of this release: each slice's steps, in order, each once, each in its own transaction.
 
 A kill in the middle loses at most the step that was running, and running again goes on from there. An advisory lock keeps two
-servers that start together from racing.
+servers that start together from racing. A database whose work another process does is never changed under that process. What
+an earlier release wrote is said to be changed before it is: nobody goes back from there but with a copy.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import psycopg
 
 from treadle.core.errors import Conflict
 from treadle.storage.database import Migration
-from treadle.storage.errors import DatabaseUnavailable, in_words
+from treadle.storage.errors import DatabaseDenied, DatabaseUnavailable, in_words
 
 LOCK = 7_302_558_914_061_173_096  # any constant of ours; the same for every version
 
@@ -23,10 +25,19 @@ create table if not exists treadle_migrations (
     applied_at timestamptz not null default now(),
     primary key (slice, name)
 );
-do $$ begin
-    if not exists (select from pg_roles where rolname = 'treadle_app') then create role treadle_app nologin; end if;
-    if not exists (select from pg_roles where rolname = 'treadle_system') then create role treadle_system nologin; end if;
-    execute format('grant treadle_app, treadle_system to %I', current_user);
+do $$ declare
+    wanted text;
+    needed text := case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end;
+begin
+    foreach wanted in array array['treadle_app', 'treadle_system'] loop
+        if not exists (select from pg_roles where rolname = wanted) then
+            execute format('create role %I nologin', wanted);
+        end if;
+        -- An administrator may have granted it to a user who may grant nothing.
+        if not pg_has_role(current_user, wanted, needed) then
+            execute format('grant %I to %I', wanted, current_user);
+        end if;
+    end loop;
 end $$;
 grant usage on schema public to treadle_app, treadle_system;
 
@@ -69,32 +80,57 @@ end $$;
 """
 
 
-def migrate(url: str, slices: Mapping[str, Sequence[Migration]]) -> list[str]:
+log = logging.getLogger("treadle.storage.migrations")
+
+
+def migrate(url: str, slices: Mapping[str, Sequence[Migration]], *, worked_by: str | None = None) -> list[str]:
     """Apply every step that has not been applied; return their names, 'slice.name', in order.
 
-    Raises Conflict when the database was written by a newer release, DatabaseUnavailable when nobody answers.
+    worked_by: the other process that does the work of the database; None when nobody else does.
+
+    Raises Conflict when the database was written by a newer release, or by an older one that somebody still works with;
+    DatabaseDenied when its user may not make what we need, DatabaseUnavailable when nobody answers.
     """
     applied_now: list[str] = []
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
             connection.execute("select pg_advisory_lock(%s)", [LOCK])
-            with connection.transaction():
-                connection.execute(GROUND)
+            try:
+                with connection.transaction():
+                    connection.execute(GROUND)
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise DatabaseDenied(connection.info.user, connection.info.dbname, str(error)) from error
             done = {(row[0], row[1]) for row in connection.execute("select slice, name from treadle_migrations")}
             _refuse_newer_schema(done, slices)
-            for name, steps in slices.items():
-                for step in steps:
-                    if (name, step.name) in done:
-                        continue
-                    with connection.transaction():
-                        connection.execute(step.sql.encode())
-                        connection.execute(
-                            "insert into treadle_migrations (slice, name) values (%s, %s)", [name, step.name]
-                        )
-                    applied_now.append(f"{name}.{step.name}")
+            due = [(name, step) for name, steps in slices.items() for step in steps if (name, step.name) not in done]
+            if done and due:
+                _say_upgrade([f"{name}.{step.name}" for name, step in due], worked_by)
+            for name, step in due:
+                with connection.transaction():
+                    connection.execute(step.sql.encode())
+                    connection.execute(
+                        "insert into treadle_migrations (slice, name) values (%s, %s)", [name, step.name]
+                    )
+                applied_now.append(f"{name}.{step.name}")
     except psycopg.OperationalError as error:
         raise in_words(error) or DatabaseUnavailable(str(error)) from error
     return applied_now
+
+
+def _say_upgrade(steps: list[str], worked_by: str | None) -> None:
+    """Say what is about to happen to an earlier release's database; raises Conflict when its server still runs."""
+    shown = ", ".join(steps[:3]) + (", …" if len(steps) > 3 else "")
+    if worked_by is not None:
+        raise Conflict(
+            f"the database is of an earlier Treadle, whose server still works with it (process {worked_by}), and this release would "
+            f"change its schema ({shown}); stop that server, install this release there and start it again, or use the release "
+            f"that it runs",
+            code="storage.schema_older",
+        )
+    log.warning(
+        "the database is of an earlier release; its schema is brought to this one's, and earlier ones will not open it any more: %s",
+        shown,
+    )
 
 
 def _refuse_newer_schema(done: set[tuple[str, str]], slices: Mapping[str, Sequence[Migration]]) -> None:
@@ -103,6 +139,7 @@ def _refuse_newer_schema(done: set[tuple[str, str]], slices: Mapping[str, Sequen
     if unknown:
         raise Conflict(
             f"the database holds schema steps that this release does not know ({', '.join(unknown[:3])}); it was written by a "
-            f"newer Treadle: upgrade with pip install --upgrade treadle, or use another workspace",
+            f"newer Treadle: upgrade with pip install --upgrade treadle, go back to the copy from before (docs/upgrade.md), or use "
+            f"another workspace",
             code="storage.schema_newer",
         )

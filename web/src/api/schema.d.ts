@@ -10144,10 +10144,9 @@ export interface components {
             max_replicas: number;
             /**
              * Memory
-             * @description Memory of one replica; requested and limited alike.
-             * @default 2Gi
+             * @description Memory of one replica; requested and limited alike. None: by the size of the weights, with room for the engine.
              */
-            memory: string;
+            memory?: string | null;
             /**
              * Namespace
              * @description Where everything goes.

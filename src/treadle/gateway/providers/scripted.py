@@ -26,6 +26,10 @@ from treadle.gateway.upstream import Broken, TimedOut
 _CREATED = 1_700_000_000
 """A fixed time, so that answers are the same on every day."""
 _WORDS = re.compile(r"\s*\S+\s*")
+_MODELS = msgspec.json.encode(
+    {"object": "list", "data": [{"id": "scripted", "object": "model", "created": _CREATED, "owned_by": "treadle"}]}
+)
+"""What a server lists; it answers to any name."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -194,9 +198,12 @@ def scripted_server(rules: Sequence[Rule]) -> Callable[[Scope, Receive, Send], A
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        if scope["path"] == "/health":
+        told = (
+            b'{"status":"ok"}' if scope["path"] == "/health" else _MODELS if scope["path"].endswith("/models") else None
+        )
+        if told is not None:
             await _start(send, 200, "application/json")
-            await send({"type": "http.response.body", "body": b'{"status":"ok"}'})
+            await send({"type": "http.response.body", "body": told})
             return
         try:
             reply = await answer_by(rules, body)

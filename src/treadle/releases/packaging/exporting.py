@@ -14,7 +14,7 @@ from treadle.models import service as models
 from treadle.models.types import Version as ModelVersion
 from treadle.releases.packaging.entries import Entry, fetch_all
 from treadle.releases.packaging.folder import BASE_IMAGE, folder_of
-from treadle.releases.packaging.kubernetes import render
+from treadle.releases.packaging.kubernetes import WEIGHTS_OF, render
 from treadle.releases.packaging.layout import layout_of
 from treadle.releases.packaging.manifest import model_versions_of
 from treadle.releases.packaging.types import KubernetesOptions
@@ -61,7 +61,12 @@ async def render_kubernetes(ctx: Context, release_id: str, options: KubernetesOp
     release = await get_release(ctx, release_id)
     own = (await _versions(ctx, release))[0]
     needs_folder = options.ray or options.engine == "vllm"
-    wanted = "weights/" if needs_folder else "model.gguf"
+    wanted = WEIGHTS_OF["vllm" if needs_folder else "llama.cpp"]
+    if own.kind == "provider":
+        raise NothingToRun(
+            f"version {own.version} of model '{own.model_name}' is a provider's, who runs it: there are no weights to run "
+            f"elsewhere; render a release of weights"
+        )
     if not any(file.path.startswith(wanted) for file in own.files):
         kept = ", ".join(f"'{file.path}'" for file in own.files[:5]) or "none"
         raise NothingToRun(

@@ -7,6 +7,7 @@ at the Service as at any other provider, and applies prompt, parameters and guar
 
 from __future__ import annotations
 
+import math
 import re
 
 from treadle.core.types import JsonObject, JsonValue
@@ -23,12 +24,24 @@ GRACE_SECONDS = 120
 somebody made that longer."""
 WEIGHTS = "/models/model/weights"
 """Where the exported folder's weights are, with its volume mounted at /models."""
+GIB = 2**30
+WEIGHTS_OF = {"llama.cpp": "model.gguf", "vllm": "weights/"}
+"""Which files of a version an engine loads, by the beginning of their paths."""
+ROOM = {"llama.cpp": 2, "vllm": 8}
+"""GiB beside the weights: llama.cpp's context and buffers; the libraries of vLLM and CUDA, and what its workers share.
+A rule of thumb to begin with: who measured states the memory."""
+RAY_HEAD_MEMORY = "4Gi"
+"""Of the head, which runs no weights: Ray's own processes, Serve's controller and router."""
+LONGEST_NAME = 40
+"""Of a name before its version: KubeRay adds to it, and takes no RayService of more than 47 characters."""
 _LOCKED_DOWN: JsonObject = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
     "runAsNonRoot": True,
     "capabilities": {"drop": ["ALL"]},
 }
+_RAY_LOCKED_DOWN: JsonObject = {**_LOCKED_DOWN, "readOnlyRootFilesystem": False}
+"""Ray writes below its own home."""
 _NOBODY: JsonObject = {
     "runAsNonRoot": True,
     "runAsUser": 10001,
@@ -63,10 +76,10 @@ def render(release: Release, version: ModelVersion, options: KubernetesOptions) 
 
 def name_of(release: Release) -> str:
     """Return a name that DNS takes, such as 'support-v3'."""
-    plain = re.sub(r"[^a-z0-9]+", "-", release.name.lower()).strip("-")[:40].strip("-")
+    plain = re.sub(r"[^a-z0-9]+", "-", release.name.lower()).strip("-")
     if not plain or not plain[0].isalpha():
-        plain = f"release-{plain}".rstrip("-")
-    return f"{plain}-v{release.version}"
+        plain = f"release-{plain}"
+    return f"{plain[:LONGEST_NAME].strip('-')}-v{release.version}"
 
 
 def _deployment(release: Release, version: ModelVersion, options: KubernetesOptions) -> JsonObject:
@@ -102,7 +115,7 @@ def _engine(release: Release, version: ModelVersion, options: KubernetesOptions)
         "env": _environment(release, is_vllm=is_vllm),
         "ports": [{"name": "http", "containerPort": PORT}],
         "securityContext": _LOCKED_DOWN,
-        "resources": _resources(options, max(options.gpus, 1) if is_vllm else options.gpus),
+        "resources": _resources(options, _memory(version, options), max(options.gpus, 1) if is_vllm else options.gpus),
         "startupProbe": _probe(period=5, failures=120),
         "readinessProbe": _probe(period=5, failures=2),
         "livenessProbe": _probe(period=15, failures=4),
@@ -127,8 +140,16 @@ def _environment(release: Release, *, is_vllm: bool) -> list[JsonObject]:
     return [{"name": name, "value": value} for name, value in pairs.items()]
 
 
-def _resources(options: KubernetesOptions, gpus: int) -> JsonObject:
-    limits: JsonObject = {"memory": options.memory}
+def _memory(version: ModelVersion, options: KubernetesOptions) -> str:
+    if options.memory is not None:
+        return options.memory
+    engine = "vllm" if options.ray else options.engine
+    weights = sum(file.size_bytes for file in version.files if file.path.startswith(WEIGHTS_OF[engine]))
+    return f"{math.ceil(weights / GIB) + ROOM[engine]}Gi"
+
+
+def _resources(options: KubernetesOptions, memory: str, gpus: int) -> JsonObject:
+    limits: JsonObject = {"memory": memory}
     if gpus:
         limits["nvidia.com/gpu"] = str(gpus)
     return {"requests": {"cpu": options.cpu, **limits}, "limits": limits}
@@ -210,6 +231,7 @@ def _budget(release: Release, options: KubernetesOptions) -> JsonObject:
 
 def _ray_service(release: Release, version: ModelVersion, options: KubernetesOptions) -> JsonObject:
     gpus = max(options.gpus, 1)
+    grows = options.max_replicas > options.replicas
     engine: JsonObject = {"tensor_parallel_size": gpus}
     if version.context_length is not None:
         engine["max_model_len"] = version.context_length
@@ -234,9 +256,12 @@ def _ray_service(release: Release, version: ModelVersion, options: KubernetesOpt
             "serveConfigV2": write_documents([{"applications": [application]}]),
             "rayClusterConfig": {
                 "rayVersion": _ray_version(options.ray_image),
+                # Ray Serve asks for more replicas; without this nobody makes the pods that they would run in.
+                "enableInTreeAutoscaling": grows,
+                **({"autoscalerOptions": {"version": "v2", "securityContext": _RAY_LOCKED_DOWN}} if grows else {}),
                 "headGroupSpec": {
                     "rayStartParams": {"num-cpus": "0", "num-gpus": "0", "dashboard-host": "0.0.0.0"},
-                    "template": _ray_pod(release, options, "ray-head", gpus=0),
+                    "template": _ray_pod(release, options, "ray-head", memory=RAY_HEAD_MEMORY, gpus=0, has_token=grows),
                 },
                 "workerGroupSpecs": [
                     {
@@ -245,7 +270,9 @@ def _ray_service(release: Release, version: ModelVersion, options: KubernetesOpt
                         "minReplicas": options.replicas,
                         "maxReplicas": options.max_replicas,
                         "rayStartParams": {},
-                        "template": _ray_pod(release, options, "ray-worker", gpus=gpus),
+                        "template": _ray_pod(
+                            release, options, "ray-worker", memory=_memory(version, options), gpus=gpus, has_token=False
+                        ),
                     }
                 ],
             },
@@ -253,20 +280,22 @@ def _ray_service(release: Release, version: ModelVersion, options: KubernetesOpt
     }
 
 
-def _ray_pod(release: Release, options: KubernetesOptions, name: str, *, gpus: int) -> JsonObject:
+def _ray_pod(
+    release: Release, options: KubernetesOptions, name: str, *, memory: str, gpus: int, has_token: bool
+) -> JsonObject:
+    """has_token: the autoscaler runs beside the head, under an account of KubeRay's that may make and end its pods."""
     ports: list[JsonObject] = [
         {"name": "serve", "containerPort": RAY_PORT},
         {"name": "gcs", "containerPort": 6379},
         {"name": "dashboard", "containerPort": 8265},
     ]
-    # Ray writes below its own home, so its file system is not read-only; all else is as locked down.
     container: JsonObject = {
         "name": name,
         "image": options.ray_image,
         "imagePullPolicy": "IfNotPresent",
         "env": [{"name": "HF_HUB_OFFLINE", "value": "1"}],
-        "securityContext": {**_LOCKED_DOWN, "readOnlyRootFilesystem": False},
-        "resources": _resources(options, gpus),
+        "securityContext": _RAY_LOCKED_DOWN,
+        "resources": _resources(options, memory, gpus),
         "volumeMounts": _mounts(options),
     }
     if name == "ray-head":
@@ -274,9 +303,10 @@ def _ray_pod(release: Release, options: KubernetesOptions, name: str, *, gpus: i
     # 1000 is the account 'ray' of Ray's own images.
     account: JsonObject = {**_NOBODY, "runAsUser": 1000, "runAsGroup": 100, "fsGroup": 100}
     return {
-        "metadata": {"labels": _labels(release)},
+        # Not app.kubernetes.io/name: KubeRay's Service of the head selects its pods by its own.
+        "metadata": {"labels": {"app.kubernetes.io/part-of": name_of(release), **_origin(release)}},
         "spec": {
-            "automountServiceAccountToken": False,
+            "automountServiceAccountToken": has_token,
             "terminationGracePeriodSeconds": GRACE_SECONDS,
             "securityContext": account,
             "containers": [container],
@@ -300,11 +330,11 @@ def _metadata(release: Release, options: KubernetesOptions) -> JsonObject:
 
 
 def _labels(release: Release) -> dict[str, JsonValue]:
-    return {
-        **_selector(release),
-        "app.kubernetes.io/version": f"v{release.version}",
-        "app.kubernetes.io/managed-by": "treadle",
-    }
+    return {**_selector(release), **_origin(release)}
+
+
+def _origin(release: Release) -> dict[str, JsonValue]:
+    return {"app.kubernetes.io/version": f"v{release.version}", "app.kubernetes.io/managed-by": "treadle"}
 
 
 def _selector(release: Release) -> dict[str, JsonValue]:

@@ -169,8 +169,8 @@ class KubernetesOptions(Record):
     """At most so many, by the autoscaler."""
     cpu: str = Field(default="2", pattern=r"^[0-9]+(\.[0-9]+)?m?$")
     """CPU of one replica."""
-    memory: str = Field(default="2Gi", pattern=r"^[0-9]+(Ki|Mi|Gi|Ti)$")
-    """Memory of one replica; requested and limited alike."""
+    memory: str | None = Field(default=None, pattern=r"^[0-9]+(Ki|Mi|Gi|Ti)$")
+    """Memory of one replica; requested and limited alike. None: by the size of the weights, with room for the engine."""
     gpus: int = Field(default=0, ge=0, le=16)
     """GPUs of one replica; vLLM has at least one."""
     volume_claim: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")

@@ -107,8 +107,8 @@ def obey(plan: Plan, position: Position, command: Command, *, approved: bool, no
     """
     if position.status not in ALLOWED[command]:
         raise Conflict(
-            f"a rollout that is {position.status} cannot {command}; "
-            f"that works when it is {' or '.join(ALLOWED[command])}",
+            f"the rollout is {position.status.replace('_', ' ')}, so it takes no '{command}'; "
+            f"that works while it is {' or '.join(status.replace('_', ' ') for status in ALLOWED[command])}",
             code="releases.rollout_status",
             status=position.status,
             command=command,

@@ -93,7 +93,7 @@ async def start_rollout(ctx: Context, new: NewRollout) -> Rollout:
             seen=intake.begin(new.plan),
             request_seq=0,
             feedback_seq=0,
-            words="waiting for the candidate's engine to answer",
+            words="waiting until the candidate can answer",
             reason=None,
             created_by=ctx.actor.actor_id,
             created_at=now,
