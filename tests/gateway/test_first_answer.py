@@ -47,8 +47,14 @@ def test_from_nothing_to_an_answer(server: RunningServer, monkeypatch: pytest.Mo
         key = re.findall(r"tdl_\w+", printed)[-1]
 
         with openai.OpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0) as client:
-            wait_for(lambda: "support" in [model.id for model in client.models.list()])
-            question = "where is order 7?"
-            reply = client.chat.completions.create(model="support", messages=[{"role": "user", "content": question}])
+            wait_for(lambda: "Order 7 is on its way." == ask(client))
 
-    assert "Order 7 is on its way." == reply.choices[0].message.content
+
+def ask(client: openai.OpenAI) -> str | None:
+    """Return the answer; None while the gateway does not know the key or the endpoint, which takes it up to a second."""
+    question = "where is order 7?"
+    try:
+        reply = client.chat.completions.create(model="support", messages=[{"role": "user", "content": question}])
+    except openai.APIStatusError:
+        return None
+    return reply.choices[0].message.content
