@@ -17,10 +17,11 @@ import psycopg
 import pytest
 
 from tests.children import child
-from tests.gateway.harness import scripted
+from tests.gateway.harness import arm, scripted
 from tests.gateway.upstreams import Heard, ask
+from tests.gateway.wall import FOREVER, Fault, Wall
 from tests.server.standalone import Installation, clean_environment
-from treadle.gateway.types import ProtocolName, Rule
+from treadle.gateway.types import ProtocolName, Rule, Target
 
 COMMANDS = ["up", "gateway"]
 PROTOCOLS: tuple[ProtocolName, ...] = ("chat", "messages", "responses")
@@ -69,10 +70,15 @@ def serving(
         yield process, line.split(" at ")[1].split()[0]
 
 
-def stop_in_the_middle(installation: Installation, command: str, drain_seconds: int, *, stream: bool) -> Stopped:
+def stop_in_the_middle(
+    installation: Installation, command: str, drain_seconds: int, *, asked_for: Wall | None = None
+) -> Stopped:
     """
     Ask in each protocol, send SIGTERM once all are being answered, and read every answer to its end.
+
+    asked_for: who is asked for whole answers; None asks for streams.
     """
+    stream = asked_for is None
 
     async def ask_and_stop(process: subprocess.Popen[Any], url: str) -> tuple[list[Heard], float]:
         begun: list[None] = []
@@ -82,11 +88,9 @@ def stop_in_the_middle(installation: Installation, command: str, drain_seconds: 
                 asyncio.create_task(ask(client, protocol, "support", stream=stream, on_text=lambda: begun.append(None)))
                 for protocol in PROTOCOLS
             ]
-            if stream:
-                while len(begun) < len(asked) and not any(task.done() for task in asked):
-                    await asyncio.sleep(0.02)
-            else:
-                await asyncio.sleep(1.0)
+            under_way = begun if asked_for is None else asked_for.requests
+            while len(under_way) < len(asked) and not any(task.done() for task in asked):
+                await asyncio.sleep(0.02)
             process.send_signal(signal.SIGTERM)
             told_at = time.monotonic()
             return list(await asyncio.gather(*asked)), told_at
@@ -104,7 +108,7 @@ def test_streams_that_outlast_the_drain(installation: Installation, command: str
     """
     installation.publish(scripted(Rule(reply=WORDS, chunk_delay_ms=500)))
 
-    stopped = stop_in_the_middle(installation, command, 1, stream=True)
+    stopped = stop_in_the_middle(installation, command, 1)
 
     assert [CUT] * 3 == stopped.short
     assert all(each.text.startswith("word") for each in stopped.heard)
@@ -117,9 +121,12 @@ def test_whole_answers_that_outlast_the_drain(installation: Installation, comman
     """
     Who waits for a whole answer is told to ask again, which the vendors' clients do by themselves.
     """
-    installation.publish(scripted(Rule(reply=WORDS, delay_ms=30_000)))
+    with Wall() as wall:
+        installation.add_provider("wall", f"{wall.url}/v1")
+        installation.publish(arm(prompt=(), targets=(Target(provider="wall", model="m"),)))
+        wall.behave("*", Fault(before_head=FOREVER))
 
-    stopped = stop_in_the_middle(installation, command, 1, stream=False)
+        stopped = stop_in_the_middle(installation, command, 1, asked_for=wall)
 
     assert [REFUSED] * 3 == stopped.short
     assert ["1"] * 3 == [each.headers["retry-after"] for each in stopped.heard]
@@ -133,7 +140,7 @@ def test_streams_within_the_drain(installation: Installation, command: str) -> N
     """
     installation.publish(scripted(Rule(reply=WORDS, chunk_delay_ms=50)))
 
-    stopped = stop_in_the_middle(installation, command, 60, stream=True)
+    stopped = stop_in_the_middle(installation, command, 60)
 
     assert [WHOLE] * 3 == stopped.short
     assert [WORDS.strip()] * 3 == [each.text.strip() for each in stopped.heard]

@@ -101,7 +101,7 @@ class Exchange:
             record.stands_under(above)
         arm = record.assignment.arm
         self._ready = ready = table.ready(endpoint, arm)
-        self._is_followed = ready.is_followed and asked.protocol == "responses"
+        self._is_followed = (ready.is_followed or followed is not None) and asked.protocol == "responses"
         """Whether its caller is told ids that say who keeps the response."""
         self._reserved: Reserved | None = None
         self._asking = Asking(parts, ready, protocol, record)

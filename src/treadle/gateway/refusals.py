@@ -272,11 +272,11 @@ def endpoint_disabled(name: str, reason: str) -> Refusal:
 
 
 def followed_elsewhere(name: str) -> Refusal:
-    """The response that a request goes on from is kept by somebody whom the endpoint no longer asks."""
+    """The response that a request goes on from is kept by somebody whom the request's arm does not ask."""
     return Refusal(
         400,
         "previous_response_elsewhere",
-        f"the response that this request goes on from is kept by a provider that '{name}' no longer asks; send the whole"
+        f"the response that this request goes on from is kept by a provider that its arm of '{name}' does not ask; send the whole"
         " conversation as 'input', without 'previous_response_id'",
         param="previous_response_id",
     )

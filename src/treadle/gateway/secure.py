@@ -2,7 +2,8 @@
 
 Two sessions, because a connection that a private provider may have must never serve another one. The address of each
 connection is checked where its socket is made, so no name can lead elsewhere between the check and the connection.
-As there, a request is sent a second time only when its kept connection was closed before an answer began.
+As there, a request is sent a second time only when its kept connection was closed before an answer began; here not when it was
+reset, since aiohttp does not tell whether something of an answer had come.
 """
 
 from __future__ import annotations

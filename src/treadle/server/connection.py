@@ -320,7 +320,7 @@ class Connection(asyncio.Protocol):
             self.abort()
         elif self.server.is_leaving:
             self._say(
-                BadRequest(503, "gateway_stopping", "the gateway stops before this request was whole; send it again")
+                BadRequest(503, "gateway_stopping", "the gateway stops before it answered this request; send it again")
             )
         else:
             self._say(BadRequest(500, "internal_error", "the gateway failed on this request; its log says why"))

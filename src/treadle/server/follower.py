@@ -43,7 +43,9 @@ PRIORITY = 10
 LOOKING = Work("", "look")
 """Looking for work at all, beside the work of projects."""
 LONGEST_STORY = 8_000
-"""Characters of an error with its traceback that a child tells: a line of them is read at once."""
+"""Characters of an error with its traceback that a child tells."""
+MOST_TOLD_BYTES = 1 << 20
+"""Of one line of a child: the story in JSON, whatever its script, with room."""
 
 log = logging.getLogger("treadle.server.follower")
 
@@ -154,6 +156,7 @@ class Follower:
             *(sys.executable, "-m", "treadle.server.follower"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE if blobs is None else None,
+            limit=MOST_TOLD_BYTES,
             start_new_session=True,
         )
         assert child.stdin is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import psycopg
 
@@ -95,16 +96,16 @@ def migrate(url: str, slices: Mapping[str, Sequence[Migration]], *, worked_by: s
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
             connection.execute("select pg_advisory_lock(%s)", [LOCK])
+            done = _done(connection)
+            _refuse_newer_schema(done, slices)
+            due = [(name, step) for name, steps in slices.items() for step in steps if (name, step.name) not in done]
+            if done and due:
+                _say_upgrade([f"{name}.{step.name}" for name, step in due], worked_by)
             try:
                 with connection.transaction():
                     connection.execute(GROUND)
             except psycopg.errors.InsufficientPrivilege as error:
                 raise DatabaseDenied(connection.info.user, connection.info.dbname, str(error)) from error
-            done = {(row[0], row[1]) for row in connection.execute("select slice, name from treadle_migrations")}
-            _refuse_newer_schema(done, slices)
-            due = [(name, step) for name, steps in slices.items() for step in steps if (name, step.name) not in done]
-            if done and due:
-                _say_upgrade([f"{name}.{step.name}" for name, step in due], worked_by)
             for name, step in due:
                 with connection.transaction():
                     connection.execute(step.sql.encode())
@@ -115,6 +116,14 @@ def migrate(url: str, slices: Mapping[str, Sequence[Migration]], *, worked_by: s
     except psycopg.OperationalError as error:
         raise in_words(error) or DatabaseUnavailable(str(error)) from error
     return applied_now
+
+
+def _done(connection: psycopg.Connection[Any]) -> set[tuple[str, str]]:
+    """Return the steps that were applied, (slice, name) each; none to a database that is new."""
+    found = connection.execute("select to_regclass('treadle_migrations')").fetchone()
+    if found is None or found[0] is None:
+        return set()
+    return {(row[0], row[1]) for row in connection.execute("select slice, name from treadle_migrations")}
 
 
 def _say_upgrade(steps: list[str], worked_by: str | None) -> None:
