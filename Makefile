@@ -56,7 +56,8 @@ clients: $(DEV_STAMP) ## an environment with clients that need other versions th
 wheel: $(DEV_STAMP) web ## build the wheel, browser application included
 	@$(PIP) build && $(BIN)/python -m build --wheel
 
-compiled: $(DEV_STAMP) web ## the same with the gateway's request path as machine code, for this machine and Python (needs a C compiler; minutes)
+compiled: $(DEV_STAMP) web ## a faster wheel: the gateway's request path as machine code, for this machine and Python (needs a C compiler; minutes)
+	@rm -rf build/compiled
 	@$(BIN)/python tools/compiled.py build/compiled
 	@PYTHONPATH=$(CURDIR)/build/compiled/src $(BIN)/python -m pytest -n 2 --dist loadfile tests/gateway
 	@$(PIP) build && $(BIN)/python -m build --wheel --outdir dist build/compiled

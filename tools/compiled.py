@@ -39,13 +39,14 @@ SPEED = {"MYPYC_OPT_LEVEL": "3", "MYPYC_DEBUG_LEVEL": "0"}
 def main() -> None:
     """Make the copy where the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the copy goes; replaced if it is there")
+    parser.add_argument("folder", type=Path, help="where the copy goes; a new one")
     compile_to(parser.parse_args().folder)
 
 
 def compile_to(folder: Path) -> None:
-    """Make the copy. Raises SystemExit saying what the compiler said."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Make the copy. Raises SystemExit for a folder that holds something, and saying what the compiler said."""
+    if folder.exists() and any(folder.iterdir()):
+        sys.exit(f"'{folder}' already holds something; name a new folder, or remove it first")
     source = folder / "src"
     shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
     for name in BESIDE:

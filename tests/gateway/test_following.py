@@ -71,7 +71,7 @@ def test_who_keeps_it_is_asked(plane: Plane, key: str, wall: Wall, stream: bool)
     serve(plane, "support", *TARGETS)
     client = plane.openai(key)
 
-    for _ in range(8):
+    for _ in range(16):
         first = _answered(client, stream=stream)
         second = _answered(client, stream=stream, previous_response_id=first.id)
         third = _answered(client, stream=stream, previous_response_id=second.id)
@@ -182,7 +182,7 @@ def test_a_conversation_keeps_its_arm(plane: Plane, key: str, wall: Wall) -> Non
     plane.publish(endpoint(plane, *arms, rollout_id="rol_1"))
     client = plane.openai(key)
 
-    for _ in range(12):
+    for _ in range(24):
         replies = []
         earlier: dict[str, str] = {}
         for _ in range(2):

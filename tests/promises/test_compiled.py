@@ -7,17 +7,13 @@ it would refuse, or change without a word.
 from __future__ import annotations
 
 import ast
-import sys
 from pathlib import Path
 
 import pytest
+from tools.compiled import MODULES, compile_to
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
-
-from compiled import MODULES  # noqa: E402
-
-TREES = {name: ast.parse((ROOT / "src" / name).read_text()) for name in MODULES}
+SOURCES = Path(__file__).resolve().parents[2] / "src"
+TREES = {name: ast.parse((SOURCES / name).read_text()) for name in MODULES}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -46,6 +42,18 @@ def test_structs_lose_nothing(module: str) -> None:
         assert [] == made, struct.name
     decoded = _decoded_in(TREES[module])
     assert set() == decoded & {struct.name for struct in structs}
+
+
+def test_a_folder_that_holds_something(tmp_path: Path) -> None:
+    """
+    Nothing that is there is replaced.
+    """
+    (tmp_path / "letter.txt").write_text("mine")
+
+    with pytest.raises(SystemExit, match="already holds something"):
+        compile_to(tmp_path)
+
+    assert "mine" == (tmp_path / "letter.txt").read_text()
 
 
 def test_structs_are_found() -> None:

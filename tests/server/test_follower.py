@@ -86,7 +86,8 @@ async def test_a_poisoned_project(database_url: str, caplog: pytest.LogCaptureFi
 
         async def until(is_so: Callable[[], bool]) -> None:
             deadline = time.monotonic() + PATIENCE_SECONDS
-            while not is_so() and time.monotonic() < deadline:
+            while not is_so():
+                assert time.monotonic() < deadline, told()
                 await asyncio.sleep(0.05)
 
         follower.start()

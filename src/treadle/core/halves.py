@@ -20,11 +20,14 @@ def without_halves(data: bytes) -> bytes:
 
 
 def around_halves(data: bytes, work: Callable[[bytes], bytes]) -> bytes:
-    """Return what `work` makes of JSON, its halves as they were. `work` keeps strings as bytes and in their order."""
+    """Return what `work` makes of JSON, its halves as they were. `work` keeps strings as bytes and in their order; where it
+    writes one anew, as a field's name, all halves become U+FFFD."""
     place = next(mark for mark in (rb"\u%x" % point for point in _PLACES) if mark not in data)
-    halves = iter([b"\\" + found[1] for found in _escapes.finditer(data) if found[1]])
-    made = work(_put(data, place))
-    return re.sub(re.escape(place), lambda _: next(halves), made)
+    halves = [b"\\" + found[1] for found in _escapes.finditer(data) if found[1]]
+    first, *between = work(_put(data, place)).split(place)
+    if len(between) != len(halves):
+        return work(without_halves(data))
+    return first + b"".join(half + rest for half, rest in zip(halves, between, strict=True))
 
 
 def _put(data: bytes, mark: bytes) -> bytes:

@@ -12,7 +12,7 @@ import asyncio
 import io
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
@@ -232,18 +232,16 @@ class _Watch:
         """
         self.is_connected = False
         seconds = min(self.clocks.connect_seconds, self.clocks.total_seconds)
-        self._head = limit = asyncio.timeout(seconds)
-        try:
-            async with limit:
-                return await work
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
+        self._head = asyncio.timeout(seconds)
+
+        def over() -> TimedOut:
             if not self.is_connected:
-                raise TimedOut("connect", seconds) from error
-            is_total = self._total <= self._first
-            clock = "total" if is_total else "first_token"
-            raise TimedOut(clock, self.clocks.total_seconds if is_total else self.clocks.first_token_seconds) from error
+                return TimedOut("connect", seconds)
+            if self._total <= self._first:
+                return TimedOut("total", self.clocks.total_seconds)
+            return TimedOut("first_token", self.clocks.first_token_seconds)
+
+        return await _within(self._head, work, over)
 
     def connected(self, *, is_kept: bool) -> None:
         """Note that the connection stands: from here on something may have been sent."""
@@ -267,14 +265,18 @@ class _Watch:
             deadline = self._loop.time() + seconds
         if self._total <= deadline:
             clock, deadline, seconds = "total", self._total, clocks.total_seconds
-        limit = asyncio.timeout_at(deadline)
-        try:
-            async with limit:
-                return await work
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise TimedOut(clock, seconds) from error
+        return await _within(asyncio.timeout_at(deadline), work, lambda: TimedOut(clock, seconds))
+
+
+async def _within(limit: asyncio.Timeout, work: Any, over: Callable[[], TimedOut]) -> Any:
+    """Await some work within a limit. Raises what `over` makes when it is over; a timeout of the work's own stays."""
+    try:
+        async with limit:
+            return await work
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise over() from error
 
 
 class _KeptOneClosed(Broken):

@@ -197,7 +197,7 @@ def main() -> None:
 
 
 def _follow(database: Database, parent: int) -> None:
-    last, resting, told = time.monotonic(), Resting(), dict[Work, str | None]()
+    last, resting, told = time.monotonic(), Resting(), set[Work]()
     while os.getppid() == parent and time.monotonic() - last < IDLE_SECONDS:
         try:
             round_ = follow_all(database, resting.is_due)
@@ -205,9 +205,8 @@ def _follow(database: Database, parent: int) -> None:
             time.sleep(LOOK_SECONDS)
             continue
         for outcome in round_.outcomes:
-            resting.note(outcome)
-            if outcome.work not in told or told[outcome.work] != outcome.fault:
-                told[outcome.work] = outcome.fault
+            if resting.note(outcome) or outcome.work not in told:  # our parent may know it as failing
+                told.add(outcome.work)
                 print(json.dumps([outcome.work, outcome.fault, outcome.story[-LONGEST_STORY:]]), flush=True)
         if round_.done:
             last = time.monotonic()

@@ -104,15 +104,15 @@ def migrate(url: str, slices: Mapping[str, Sequence[Migration]], *, worked_by: s
             try:
                 with connection.transaction():
                     connection.execute(GROUND)
+                for name, step in due:
+                    with connection.transaction():
+                        connection.execute(step.sql.encode())
+                        connection.execute(
+                            "insert into treadle_migrations (slice, name) values (%s, %s)", [name, step.name]
+                        )
+                    applied_now.append(f"{name}.{step.name}")
             except psycopg.errors.InsufficientPrivilege as error:
                 raise DatabaseDenied(connection.info.user, connection.info.dbname, str(error)) from error
-            for name, step in due:
-                with connection.transaction():
-                    connection.execute(step.sql.encode())
-                    connection.execute(
-                        "insert into treadle_migrations (slice, name) values (%s, %s)", [name, step.name]
-                    )
-                applied_now.append(f"{name}.{step.name}")
     except psycopg.OperationalError as error:
         raise in_words(error) or DatabaseUnavailable(str(error)) from error
     return applied_now
